@@ -1,0 +1,1 @@
+"""One fault, one file, in a folder per family."""

@@ -1,0 +1,61 @@
+"""All checks, found by looking into the folders: a new check is a new file and nothing else."""
+
+import importlib
+import pkgutil
+from dataclasses import dataclass, replace
+from functools import cache
+from types import ModuleType
+
+from trainloud import checks
+from trainloud.core.check import Check, Explanation, Runs
+from trainloud.core.finding import Finding, unknown
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A check with the module that holds it."""
+
+    check: Check
+    family: str
+    module: ModuleType
+
+    @property
+    def explanation(self) -> Explanation:
+        return Explanation(self.module.__doc__ or "")
+
+
+@cache
+def catalogue() -> dict[str, Entry]:
+    """Fault name -> its check, by family and name."""
+    found: dict[str, Entry] = {}
+    for family in sorted(m.name for m in pkgutil.iter_modules(checks.__path__) if m.ispkg):
+        package = importlib.import_module(f"{checks.__name__}.{family}")
+        for item in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
+            module = importlib.import_module(f"{package.__name__}.{item.name}")
+            if hasattr(module, "CHECK"):
+                found[module.CHECK.fault] = Entry(module.CHECK, family, module)
+    return found
+
+
+def ask(entry: Entry, runs: Runs) -> Finding:
+    """The finding of one check, with what the check declares filled in.
+
+    A judgement that raises is a defect of trainloud: the answer is unknown and says so.
+    """
+    check = entry.check
+    try:
+        found = check.judge(runs)
+    except Exception as error:
+        found = unknown(f"the check itself failed: {type(error).__name__}: {error}")
+    return replace(
+        found,
+        fault=check.fault,
+        severity=_at_most(found.severity or check.severity, found.basis or check.basis),
+        basis=found.basis or check.basis,
+        remedy=found.remedy or entry.explanation.section("Remedy"),
+    )
+
+
+def _at_most(severity: str, basis: str):  # type: ignore[no-untyped-def]
+    """A heuristic is never an error."""
+    return "warning" if basis == "heuristic" and severity == "error" else severity

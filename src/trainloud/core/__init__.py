@@ -1,0 +1,1 @@
+"""The nouns: frozen dataclasses with a JSON round trip. Standard library only."""

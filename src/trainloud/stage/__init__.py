@@ -1,0 +1,1 @@
+"""Where a script runs as under plain `python`: probes watch it, and nothing of the person's changes."""

@@ -1,0 +1,40 @@
+"""Finding the person's own line."""
+
+import os
+import sys
+import sysconfig
+from functools import cache
+from types import FrameType
+
+from trainloud.core.place import Place
+
+_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_FOREIGN = tuple(
+    {
+        os.path.abspath(p) + os.sep
+        for p in (*sysconfig.get_paths().values(), os.path.dirname(os.__file__))
+        if p and not p.endswith(("bin", "Scripts")) and os.path.abspath(p) != sys.prefix
+    }
+)
+
+
+@cache
+def is_persons(filename: str) -> bool:
+    """Whether a source file is the person's: neither Python's, nor an installed package's, nor trainloud's."""
+    if filename.startswith("<"):
+        return False
+    path = os.path.abspath(filename)
+    if path.startswith((_HERE, *_FOREIGN)):
+        return False
+    return f"{os.sep}site-packages{os.sep}" not in path and f"{os.sep}dist-packages{os.sep}" not in path
+
+
+def persons_line() -> Place | None:
+    """The innermost line of the person's code on the stack of the caller."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        if is_persons(code.co_filename):
+            return Place(os.path.abspath(code.co_filename), frame.f_lineno, code.co_name)
+        frame = frame.f_back
+    return None

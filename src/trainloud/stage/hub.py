@@ -1,0 +1,244 @@
+"""The hub: knows which step it is, which networks train, and tells every probe of every event."""
+
+import os
+import time
+import weakref
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trainloud.core import records
+from trainloud.stage.code import persons_line
+from trainloud.stage.deferred import Deferred
+from trainloud.stage.patches import Ids
+from trainloud.stage.visit import Visit, tensors_in
+from trainloud.stage.writer import Writer
+
+WINDOW = 4  # first steps that are looked at closely
+EVENTS = (
+    "forward_start",
+    "forward_end",
+    "inner_start",
+    "inner_end",
+    "loss",
+    "backward_start",
+    "backward_end",
+    "step_start",
+    "step_end",
+    "resolved",
+    "operation",
+    "finish",
+)
+
+
+def sampled(step: int) -> bool:
+    """The first WINDOW steps, then steps about a factor 1.5 apart: 35 of the first million."""
+    if step < WINDOW:
+        return True
+    k = 6
+    while k < step:
+        k += k // 2
+    return k == step
+
+
+class Hub:
+    """Shared state of the probes of one process, and the way events reach them.
+
+    A probe that raises is recorded as unseen and left out from then on: the script goes on as if it had
+    not been there. While a probe works, `busy` keeps its own torch calls from being taken for the script's.
+    """
+
+    def __init__(self, folder: Path, command: Sequence[str]):
+        self.began = time.perf_counter()
+        self.command = tuple(command)
+        self.writer = Writer(folder, self._start)
+        self.folder = folder
+        self.deferred = Deferred()
+        self.step = 0
+        self.busy = False
+        self.compiled = False
+        """torch.compile was used: function modes stay off."""
+        self.networks = Ids()
+        self.tensors = Ids()
+        self.trained: dict[int, weakref.ref[torch.nn.Module]] = {}
+        """Networks that a backward has reached, by number."""
+        self.visits: list[Visit] = []
+        """Forwards since the last optimiser step."""
+        self.stack: list[torch.nn.Module] = []
+        """Modules whose forward runs, outermost first."""
+        self.visit: Visit | None = None
+        """The forward that runs."""
+        self.passage = 0
+        """Number of the evaluation pass that is open or comes next."""
+        self.changed_by_hand: Callable[[], bool] | None = None
+        """Whether weights were changed without an optimiser since the last step; set by the probe that knows."""
+        self.iteration: Callable[[], int] = lambda: -1
+        """The loader iteration under way; set by the probe that knows."""
+        self.moved: bool | None = None
+        """Some trainable parameter changed its value."""
+        self.counts = {"forwards": 0, "backwards": 0}
+        self._listeners: dict[str, list[Callable[..., None]]] = defaultdict(list)
+        self._owner = os.getpid()
+        self._unseen: set[str] = set()
+
+    def add(self, probe: Any) -> None:
+        for event in EVENTS:
+            if hasattr(probe, event):
+                self._listeners[event].append(getattr(probe, event))
+
+    def listens(self, event: str) -> bool:
+        return bool(self._listeners[event])
+
+    def tell(self, event: str, *facts: Any) -> None:
+        """Tell every probe. Never raises."""
+        if self.busy:
+            return
+        self.busy = True
+        try:
+            for listener in self._listeners[event]:
+                try:
+                    listener(*facts)
+                except Exception as error:
+                    self._listeners[event] = [f for f in self._listeners[event] if f != listener]
+                    self.unseen(f"{listener.__self__.__class__.__module__}.{event}: {type(error).__name__}: {error}")  # type: ignore[attr-defined]
+        finally:
+            self.busy = False
+
+    def write(self, record: Any) -> None:
+        self.writer.write(record)
+
+    def unseen(self, what: str) -> None:
+        """Say once that something could not be observed."""
+        if what not in self._unseen:
+            self._unseen.add(what)
+            self.write(records.Unseen(what[:500], persons_line()))
+
+    @property
+    def latest(self) -> Visit | None:
+        """The forward that runs, or else the last one since the optimiser step before."""
+        if self.stack and self.visit is not None:
+            return self.visit
+        return self.visits[-1] if self.visits else None
+
+    @property
+    def window(self) -> bool:
+        """Whether the step under way is looked at closely."""
+        return sampled(self.step)
+
+    def seconds(self) -> float:
+        return round(time.perf_counter() - self.began, 4)
+
+    def enter(self, module: torch.nn.Module, args: tuple[Any, ...]) -> None:
+        """A module's forward begins."""
+        if self.busy:
+            return
+        self.stack.append(module)
+        if len(self.stack) > 1:
+            if self.visit is not None and self.visit.window:
+                self.tell("inner_start", module, args)
+            return
+        self.visit = None
+        if not any(True for _ in module.parameters()):
+            return
+        self.counts["forwards"] += 1
+        grad = torch.is_grad_enabled()
+        if grad and self.changed_by_hand is not None and self.changed_by_hand():
+            self.stepped(None)
+            self.stack.append(module)
+        visit = Visit(module, self.networks.of(module), self.step, args, grad, self.window)
+        visit.training = module.training
+        self.visit = visit
+        self.tell("forward_start", visit)
+
+    def leave(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        """A module's forward has ended. Forwards that raised inside are taken off the stack here."""
+        if self.busy or not self.stack:
+            return
+        while self.stack and self.stack[-1] is not module:
+            self.stack.pop()
+        if self.stack:
+            self.stack.pop()
+        visit = self.visit
+        if self.stack:
+            if visit is not None and visit.window:
+                self.tell("inner_end", module, args, output)
+            return
+        if visit is None or visit.module is not module:
+            return
+        visit.kwargs, visit.output = kwargs, output
+        self.visits.append(visit)
+        if visit.grad:
+            self._mark_when_used(visit)
+        self.tell("forward_end", visit)
+        visit.forget()
+
+    def _mark_when_used(self, visit: Visit) -> None:
+        """Have autograd say when a backward goes through an output of this forward."""
+        mark = weakref.ref(visit)
+
+        def reached(_grads: Any) -> None:
+            seen = mark()
+            if seen is not None:
+                seen.used = True
+
+        for n, t in enumerate(tensors_in(visit.output)):
+            if n == 8:
+                break
+            if t.grad_fn is not None:
+                t.grad_fn.register_prehook(reached)
+
+    def backward(self, loss: Any, run: Callable[[], Any]) -> Any:
+        """Run a backward between its two events."""
+        self.tell("backward_start", loss)
+        result = run()
+        self.counts["backwards"] += 1
+        for v in self.visits:
+            if v.used and v.network not in self.trained:
+                self.trained[v.network] = weakref.ref(v.module)
+        self.tell("backward_end", loss)
+        return result
+
+    def stepped(self, optimizer: Any) -> None:
+        """An optimiser step is over; `optimizer` is None where weights were changed by hand."""
+        if self.busy:
+            return
+        visits, self.visits, self.stack, self.visit = self.visits, [], [], None
+        self.tell("resolved", visits)
+        self.tell("step_end", optimizer)
+        self.step += 1
+        self.deferred.poll()
+
+    def finish(self, exception: str = "") -> None:
+        """The process ends."""
+        if os.getpid() != self._owner:
+            return
+        visits, self.visits = self.visits, []
+        self.tell("resolved", visits)
+        self.tell("finish")
+        self.deferred.drain()
+        if self.writer.open or not exception:
+            self.write(records.End(self.seconds(), self.step, exception, **self.counts, moved=self.moved))
+
+    def after_fork(self) -> None:
+        """A forked child keeps watching, into a trace of its own."""
+        self._owner = os.getpid()
+        self.writer = Writer(self.folder, self._start)
+        self.visits, self.stack, self.visit = [], [], None
+
+    def _start(self) -> records.Start:
+        cuda = torch.cuda.is_available() and torch.cuda.is_initialized()
+        device = torch.cuda.get_device_name() if cuda else "cpu"
+        import platform
+
+        return records.Start(
+            self.command,
+            os.getcwd(),
+            platform.python_version(),
+            str(torch.__version__),
+            device,
+            os.getpid(),
+            int(os.environ.get("RANK", 0)),
+        )

@@ -1,0 +1,147 @@
+"""Installs the watch in a process that has just imported torch."""
+
+import atexit
+import inspect
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import torch
+
+from trainloud.stage.hub import Hub
+from trainloud.stage.mode import ModeSwitch
+from trainloud.stage.patches import Patches
+from trainloud.stage.probes import discover
+
+_HERE = str(Path(__file__).resolve().parent.parent) + os.sep
+
+
+def install() -> Hub:
+    """Hook torch, make the probes, and see to a clean end of the trace."""
+    hub = Hub(Path(os.environ["TRAINLOUD_RUN"]), sys.orig_argv[1:])
+    patches = Patches()
+    _hook_modules(hub)
+    _hook_backward(hub, patches)
+    switch = ModeSwitch(hub)
+    hub.add(_ModeTimes(hub, switch))
+    for probe in discover(hub):
+        if hasattr(probe, "install"):
+            probe.install(patches)
+        hub.add(probe)
+    _hook_exceptions(hub)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=hub.after_fork)
+    atexit.register(hub.finish)
+    return hub
+
+
+class _ModeTimes:
+    """When the function mode is on: from a forward that is looked at until its backward, step or next forward."""
+
+    def __init__(self, hub: Hub, switch: ModeSwitch):
+        self._hub, self._switch = hub, switch
+        self._evaluated: dict[tuple[int, int], int] = {}
+
+    def forward_start(self, visit: Any) -> None:
+        if visit.grad:
+            wanted = visit.window
+        else:
+            key = (visit.network, visit.step)
+            self._evaluated[key] = self._evaluated.get(key, 0) + 1
+            wanted = len(self._evaluated) <= 4 and self._evaluated[key] <= 2
+            visit.window = wanted
+        (self._switch.on if wanted else self._switch.off)()
+
+    def backward_start(self, loss: Any) -> None:
+        self._switch.off()
+
+    def step_end(self, optimizer: Any) -> None:
+        self._switch.off()
+
+    def finish(self) -> None:
+        self._switch.off()
+
+
+def _hook_modules(hub: Hub) -> None:
+    from torch.nn.modules import module as modules
+
+    def before(module: torch.nn.Module, args: tuple[Any, ...]) -> None:
+        if not torch.compiler.is_compiling():
+            hub.enter(module, args)
+
+    def after(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        if not torch.compiler.is_compiling():
+            hub.leave(module, args, kwargs, output)
+
+    modules.register_module_forward_pre_hook(before)
+    if "with_kwargs" in inspect.signature(modules.register_module_forward_hook).parameters:
+        modules.register_module_forward_hook(after, with_kwargs=True)
+    else:
+        modules.register_module_forward_hook(lambda m, a, o: after(m, a, {}, o))
+
+
+def _hook_backward(hub: Hub, patches: Patches) -> None:
+    def make(original: Callable[..., Any]) -> Callable[..., Any]:
+        def backward(loss: Any, *args: Any, **kwargs: Any) -> Any:
+            if hub.busy:
+                return original(loss, *args, **kwargs)
+            return hub.backward(loss, lambda: original(loss, *args, **kwargs))
+
+        return backward
+
+    patches.around(torch.Tensor, "backward", make)
+
+    def compiling(original: Callable[..., Any]) -> Callable[..., Any]:
+        def compile(*args: Any, **kwargs: Any) -> Any:
+            hub.compiled = True
+            return original(*args, **kwargs)
+
+        return compile
+
+    patches.around(torch, "compile", compiling)
+    patches.around(torch.nn.Module, "compile", compiling)
+
+
+def _hook_exceptions(hub: Hub) -> None:
+    """Uncaught exceptions are noted in the trace and shown without trainloud's frames."""
+    shown = sys.excepthook
+
+    def excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        hub.finish(f"{kind.__name__}: {error}"[:500])
+        atexit.unregister(hub.finish)
+        _strip(error, set())
+        shown(kind, error, error.__traceback__)
+
+    sys.excepthook = excepthook
+    in_thread = threading.excepthook
+
+    def thread_hook(args: Any) -> None:
+        if args.exc_value is not None:
+            _strip(args.exc_value, set())
+        in_thread(args)
+
+    threading.excepthook = thread_hook
+
+
+def _strip(error: BaseException | None, seen: set[int]) -> None:
+    """Take trainloud's own frames out of a traceback and out of those it was caused by."""
+    if error is None or id(error) in seen:
+        return
+    seen.add(id(error))
+    error.__traceback__ = _without_ours(error.__traceback__)
+    _strip(error.__cause__, seen)
+    _strip(error.__context__, seen)
+
+
+def _without_ours(trace: TracebackType | None) -> TracebackType | None:
+    if trace is None:
+        return None
+    rest = _without_ours(trace.tb_next)
+    if trace.tb_frame.f_code.co_filename.startswith(_HERE):
+        return rest
+    trace.tb_next = rest
+    return trace

@@ -1,0 +1,58 @@
+"""The function mode: sees every torch call while a closer look is taken."""
+
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
+
+from trainloud.stage.hub import Hub
+
+_UNTOUCHED = frozenset({"__get__", "__set__", "size", "dim", "is_floating_point", "stride", "numel", "shape", "item"})
+
+
+class Watching(TorchFunctionMode):
+    """Passes each call on unchanged and tells the hub of its result."""
+
+    def __init__(self, hub: Hub):
+        super().__init__()
+        self._hub = hub
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        hub = self._hub
+        if not hub.busy:
+            name = getattr(func, "__name__", "")
+            if name not in _UNTOUCHED:
+                hub.tell("operation", name, func, args, kwargs or {}, result)
+        return result
+
+
+class ModeSwitch:
+    """Turns the mode on and off without getting between the script and its own modes.
+
+    Modes form a stack and a script pops its own blindly, so ours is only pushed onto an empty stack, and
+    only popped while it is on top; else that waits for the next occasion.
+    """
+
+    def __init__(self, hub: Hub):
+        self._hub = hub
+        self._mode: Watching | None = None
+
+    def on(self) -> None:
+        if self._mode is not None or self._hub.compiled or not self._hub.listens("operation"):
+            return
+        if _get_current_function_mode_stack():
+            return
+        mode = Watching(self._hub)
+        mode.__enter__()
+        self._mode = mode
+
+    def off(self) -> None:
+        if self._mode is None:
+            return
+        stack = _get_current_function_mode_stack()
+        if stack and stack[-1] is self._mode:
+            self._mode.__exit__(None, None, None)
+            self._mode = None
+        elif self._mode not in stack:
+            self._mode = None

@@ -1,0 +1,72 @@
+"""Wrapping library functions so that they still look like themselves."""
+
+import functools
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+
+class Patches:
+    """Replaces attributes by wrappers and can put every one back."""
+
+    def __init__(self) -> None:
+        self._undo: list[tuple[Any, str, Any]] = []
+
+    def around(self, owner: Any, name: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+        """Replace `owner.name` by `make(original)`.
+
+        Under torch.compile's tracing the original runs alone. Does nothing if there is no such attribute.
+        """
+        original = getattr(owner, name, None)
+        if original is None:
+            return
+        watched = make(original)
+
+        @functools.wraps(original)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            if torch.compiler.is_compiling():
+                return original(*args, **kwargs)
+            return watched(*args, **kwargs)
+
+        self._undo.append((owner, name, original))
+        setattr(owner, name, wrapper)
+
+    def after(self, owner: Any, name: str, tell: Callable[..., None]) -> None:
+        """Call `tell(result, *args, **kwargs)` after each successful call of `owner.name`."""
+
+        def make(original: Callable[..., Any]) -> Callable[..., Any]:
+            def call(*args: Any, **kwargs: Any) -> Any:
+                result = original(*args, **kwargs)
+                tell(result, *args, **kwargs)
+                return result
+
+            return call
+
+        self.around(owner, name, make)
+
+    def restore(self) -> None:
+        while self._undo:
+            setattr(*self._undo.pop())
+
+
+class Ids:
+    """Small numbers for objects, held weakly: a number is never given to a second object."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[weakref.ref[Any], int]] = {}
+        self._next = 0
+
+    def get(self, thing: Any) -> int | None:
+        """The object's number; None if it has none yet."""
+        entry = self._known.get(id(thing))
+        return entry[1] if entry is not None and entry[0]() is thing else None
+
+    def of(self, thing: Any) -> int:
+        """The object's number, given at the first call."""
+        number = self.get(thing)
+        if number is None:
+            number, self._next = self._next, self._next + 1
+            self._known[id(thing)] = (weakref.ref(thing), number)
+        return number

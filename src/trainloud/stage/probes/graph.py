@@ -1,0 +1,139 @@
+"""Autograd's graph, in the window: where the gradient ends, and what keeps graphs alive."""
+
+import weakref
+from typing import Any
+
+import torch
+
+from trainloud.core.place import Place
+from trainloud.core.records import Cut, Retained
+from trainloud.stage.code import persons_line
+from trainloud.stage.hub import WINDOW, Hub
+from trainloud.stage.origin import KEY, node_name
+from trainloud.stage.visit import Visit
+
+FLAT = frozenset({"normal", "round", "floor", "ceil", "trunc", "sign", "fix"})
+"""Operations whose derivative autograd takes as zero everywhere although a gradient function exists."""
+WALKED = 20_000  # nodes
+TRACKED = 64  # losses whose graphs are followed
+
+
+class _Token:
+    """Lives exactly as long as the graph node that holds it."""
+
+
+class Probe:
+    def __init__(self, hub: Hub):
+        self._hub = hub
+        self._tokens: list[weakref.ref[_Token]] = []
+        self._last: Any = None
+        self._where: Place | None = None
+        self._gradless: dict[int, tuple[torch.nn.Module, Place | None]] = {}
+        self._ran: dict[int, tuple[torch.nn.Module, Place | None]] = {}
+
+    def inner_start(self, module: torch.nn.Module, args: tuple[Any, ...]) -> None:
+        visit = self._hub.visit
+        if visit is None or not visit.grad or self._hub.step >= WINDOW:
+            return
+        if next(module.parameters(recurse=False), None) is None:
+            return
+        known = self._ran if torch.is_grad_enabled() else self._gradless
+        if id(module) not in known:
+            known[id(module)] = (module, persons_line())
+
+    def backward_start(self, loss: Any) -> None:
+        self._last = loss.grad_fn if isinstance(loss, torch.Tensor) else None
+        if self._hub.step < WINDOW:
+            self._where = persons_line()
+            if self._last is not None:
+                self._look_for_flat(self._last)
+
+    def backward_end(self, loss: Any) -> None:
+        """Follow this loss's graph: after backward nothing should need it for long."""
+        if self._last is not None:
+            token = _Token()
+            try:
+                self._last.metadata["trainloud_token"] = token
+            except (AttributeError, RuntimeError):
+                return
+            self._tokens = [*self._tokens[-TRACKED + 1 :], weakref.ref(token)]
+        self._last = None
+
+    def _look_for_flat(self, root: Any) -> None:
+        """Operations with a zero derivative between parameters and the loss."""
+        parameters: dict[Any, bool] = {}
+        order, stack, seen = [], [(root, False)], set()
+        while stack and len(order) < WALKED:
+            node, learned = stack.pop()
+            if (node, learned) in seen or (node, True) in seen:
+                continue
+            seen.add((node, learned))
+            children = [n for n, _ in node.next_functions if n is not None]
+            learned = learned or any(_is_trained(n) for n in children)
+            order.append((node, learned))
+            stack.extend((n, learned) for n in children)
+        for node, learned in order:
+            if node_name(node) in FLAT and node not in parameters:
+                parameters[node] = True
+                self._report_flat(node, learned)
+
+    def _report_flat(self, node: Any, learned: bool) -> None:
+        upstream = tuple(self._hub.tensors.of(p) for p in _leaves(node))
+        if upstream:
+            where = node.metadata.get(KEY) or self._where
+            network = self._hub.visits[-1].network if self._hub.visits else -1
+            self._hub.write(Cut(self._hub.step, network, "zero-derivative", node_name(node), where, upstream, learned))
+
+    def step_start(self, optimizer: Any) -> None:
+        """Modules that ran, trainable, and got no gradient at all."""
+        if self._hub.step >= WINDOW:
+            return
+        number = next(iter(self._hub.trained), -1)
+        for kind, group in (("no-grad", self._gradless), ("detached", self._ran)):
+            for module, where in group.values():
+                mine = [p for p in module.parameters(recurse=False) if p.requires_grad]
+                if mine and all(p.grad is None for p in mine):
+                    uids = tuple(self._hub.tensors.of(p) for p in mine)
+                    what = type(module).__name__
+                    self._hub.write(Cut(self._hub.step, number, kind, what, where, uids, True))
+        self._gradless, self._ran = {}, {}
+
+    def step_end(self, optimizer: Any) -> None:
+        step = self._hub.step
+        if step in (16, TRACKED) or (step > TRACKED and self._hub.window):
+            self._count()
+
+    def _count(self) -> None:
+        older = self._tokens[:-3]  # the newest may still be in use
+        alive = sum(t() is not None for t in older)
+        if older:
+            self._hub.write(Retained(self._hub.step, len(older), alive, self._where))
+
+    def finish(self) -> None:
+        self._count()
+
+    def forward_end(self, visit: Visit) -> None:
+        """Nothing kept between forwards of different steps."""
+        if self._hub.step >= WINDOW and (self._ran or self._gradless):
+            self._ran, self._gradless = {}, {}
+
+
+def _is_trained(node: Any) -> bool:
+    variable = getattr(node, "variable", None)
+    return isinstance(variable, torch.nn.Parameter) and variable.requires_grad
+
+
+def _leaves(node: Any) -> list[torch.Tensor]:
+    """Trained parameters before a node."""
+    found, stack, seen = [], [node], set()
+    while stack and len(seen) < WALKED:
+        at = stack.pop()
+        if at in seen:
+            continue
+        seen.add(at)
+        if _is_trained(at):
+            found.append(at.variable)
+        stack.extend(n for n, _ in at.next_functions if n is not None)
+    return found
+
+

@@ -1,0 +1,124 @@
+"""DataLoaders: which indices were drawn, by which loop, and whether it went to the end."""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch.utils.data import DataLoader
+from torch.utils.data import dataloader as module
+
+from trainloud.core.records import Iteration
+from trainloud.stage.code import persons_line
+from trainloud.stage.fingerprint import packed
+from trainloud.stage.hub import Hub
+from trainloud.stage.patches import Ids, Patches
+
+
+class _Running:
+    """One iteration under way."""
+
+    def __init__(self, number: int, loader: Any, step: int, backwards: int):
+        self.number, self.loader, self.step, self.backwards = number, loader, step, backwards
+        self.where = persons_line()
+        self.drawn = 0
+        self.exhausted = False
+        self.indices: list[int] = []
+        self.written = False
+
+
+class Probe:
+    def __init__(self, hub: Hub):
+        self._hub = hub
+        self._iterators = Ids()
+        self._loaders, self._datasets = Ids(), Ids()
+        self._made: dict[int, Any] = {}
+        self._running: dict[int, _Running] = {}
+        self._current = -1
+        self._count = 0
+        hub.iteration = lambda: self._current
+
+    def install(self, patches: Patches) -> None:
+        base = module._BaseDataLoaderIter
+        patches.after(DataLoader, "__init__", lambda _r, loader, *a, **k: self._note_made(loader))
+        patches.after(base, "__init__", lambda _r, it, loader, *a, **k: self._started(it, loader))
+        patches.after(base, "_reset", lambda _r, it, loader, first_iter=False: self._restarted(it, loader, first_iter))
+        patches.after(base, "_next_index", self._index)
+        patches.around(base, "__next__", self._drawing)
+
+    def _note_made(self, loader: Any) -> None:
+        self._made[self._loaders.of(loader)] = persons_line()
+
+    def _started(self, iterator: Any, loader: Any) -> None:
+        number = self._iterators.of(iterator)
+        if number in self._running:
+            return
+        self._running[number] = _Running(self._count, loader, self._hub.step, self._hub.counts["backwards"])
+        self._count += 1
+
+    def _restarted(self, iterator: Any, loader: Any, first: bool) -> None:
+        """Persistent workers use one iterator object for many iterations."""
+        if not first and (number := self._iterators.get(iterator)) is not None:
+            self._close(self._running.pop(number, None))
+            self._started(iterator, loader)
+
+    def _index(self, indices: Any, iterator: Any) -> None:
+        running = self._of(iterator)
+        if running is not None and isinstance(indices, list) and all(isinstance(i, int) for i in indices):
+            running.indices.extend(indices)
+        elif running is not None and isinstance(indices, int):
+            running.indices.append(indices)
+
+    def _of(self, iterator: Any) -> _Running | None:
+        return self._running.get(self._iterators.of(iterator))
+
+    def _drawing(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def __next__(iterator: Any) -> Any:
+            running = self._of(iterator)
+            try:
+                batch = original(iterator)
+            except StopIteration:
+                if running is not None:
+                    running.exhausted = True
+                    self._close(running)
+                raise
+            if running is not None:
+                running.drawn += 1
+                self._current = running.number
+            return batch
+
+        return __next__
+
+    def _close(self, running: _Running | None) -> None:
+        """Write what is known of an iteration that is over."""
+        if running is None or running.written or not running.drawn or self._hub.busy:
+            return
+        running.written = True
+        loader, hub = running.loader, self._hub
+        kept = running.indices and hub.writer.keep("prints", len(running.indices))
+        hub.write(
+            Iteration(
+                running.number, self._loaders.of(loader), running.where, running.step,
+                self._made.get(self._loaders.of(loader)), self._datasets.of(loader.dataset), _length(loader.dataset),
+                _length(loader), running.drawn, running.exhausted,
+                "train" if hub.counts["backwards"] > running.backwards else "eval",
+                bool(loader.drop_last), packed(running.indices, "q") if kept else "",
+            )
+        )  # fmt: skip
+
+    def resolved(self, visits: Any) -> None:
+        """Iterations that a loop left early: another one has begun since."""
+        for number, running in list(self._running.items()):
+            if running.written:
+                del self._running[number]
+
+    def finish(self) -> None:
+        self._hub.busy = False
+        for running in self._running.values():
+            self._close(running)
+        self._hub.busy = True
+
+
+def _length(sized: Any) -> int | None:
+    try:
+        return len(sized)
+    except (TypeError, NotImplementedError):
+        return None

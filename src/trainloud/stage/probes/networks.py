@@ -1,0 +1,128 @@
+"""The trained networks: parameters, modules, what runs inside them without belonging to them."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
+
+from trainloud.core.place import Place
+from trainloud.core.records import Module, Network, NormInput, Parameter
+from trainloud.stage.code import is_persons, persons_line
+from trainloud.stage.hub import Hub
+from trainloud.stage.probes.gradients import rows_equal
+from trainloud.stage.visit import Visit
+
+SETTINGS = ("p", "momentum", "eps", "affine", "track_running_stats", "negative_slope")
+
+
+class Probe:
+    def __init__(self, hub: Hub):
+        self._hub = hub
+        self._written: set[int] = set()
+        self._foreign: dict[int, dict[int, tuple[str, int, Place | None]]] = defaultdict(dict)
+        self._last: tuple[torch.nn.Module, torch.Tensor] | None = None
+
+    def forward_start(self, visit: Visit) -> None:
+        self._last = None
+        if visit.window and visit.grad:
+            visit.facts["members"] = {id(m) for m in visit.module.modules()}
+            if visit.network not in self._written:
+                visit.facts["record"] = describe_network(self._hub, visit)
+
+    def inner_start(self, module: torch.nn.Module, args: tuple[Any, ...]) -> None:
+        visit = self._hub.visit
+        if visit is None or not visit.grad or "members" not in visit.facts:
+            return
+        if id(module) not in visit.facts["members"]:
+            own = sum(p.numel() for p in module.parameters() if p.requires_grad)
+            if own and torch.is_grad_enabled():
+                where = persons_line()
+                self._foreign[visit.network].setdefault(id(module), (type(module).__name__, own, where))
+        if isinstance(module, _BatchNorm) and module.training and args and isinstance(args[0], torch.Tensor):
+            self._norm(visit, module, args[0])
+
+    def inner_end(self, module: torch.nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        if isinstance(output, torch.Tensor) and getattr(module, "weight", None) is not None:
+            self._last = (module, output)
+
+    def _norm(self, visit: Visit, module: torch.nn.Module, x: torch.Tensor) -> None:
+        seen = visit.facts.setdefault("norms", set())
+        if id(module) in seen:
+            return
+        seen.add(id(module))
+        biased = ""
+        if self._last is not None and self._last[1] is x and getattr(self._last[0], "bias", None) is not None:
+            biased = self._name(visit, self._last[0])
+        per_channel = x.numel() // max(x.shape[1], 1) if x.dim() > 1 else 1
+        record = NormInput(
+            visit.step, visit.network, self._name(visit, module), x.shape[0], per_channel, biased
+        )
+        visit.facts.setdefault("norm_records", []).append(record)
+
+    @staticmethod
+    def _name(visit: Visit, module: torch.nn.Module) -> str:
+        return next((n for n, m in visit.module.named_modules() if m is module), type(module).__name__)
+
+    def resolved(self, visits: Sequence[Visit]) -> None:
+        for visit in visits:
+            if not visit.used:
+                continue
+            for record in visit.facts.pop("norm_records", ()):
+                self._hub.write(record)
+            record = visit.facts.pop("record", None)
+            if record is not None and visit.network not in self._written:
+                self._written.add(visit.network)
+                foreign = tuple(self._foreign.pop(visit.network, {}).values())
+                self._hub.write(Network(**{**record.__dict__, "unregistered": foreign}))
+
+
+def describe_network(hub: Hub, visit: Visit) -> Network:
+    """The network as it stands, before its first step."""
+    module = visit.module
+    owners = {id(p): (n, m) for n, m in module.named_modules() for p in m.parameters(recurse=False)}
+    parameters = []
+    for name, p in module.named_parameters():
+        owner_name, owner = owners.get(id(p), ("", module))
+        values = p.detach().float()
+        std = float(values.std()) if values.numel() > 1 else 0.0
+        zero = not bool(values.any())
+        parameters.append(
+            Parameter(
+                hub.tensors.of(p), name, tuple(p.shape), p.requires_grad, type(owner).__name__, std, zero,
+                rows_equal(p), owner_name,
+            )
+        )
+    modules = tuple(_module(n, m) for n, m in module.named_modules())
+    names: dict[int, list[str]] = defaultdict(list)
+    for name, m in module.named_modules(remove_duplicate=False):
+        if name and any(True for _ in m.parameters()):
+            names[id(m)].append(name)
+    repeats = tuple(tuple(group) for group in names.values() if len(group) > 1)
+    compiled = type(module).__name__ == "OptimizedModule"
+    return Network(
+        visit.network, visit.step, type(module).__name__, visit.where, _defined(module), tuple(parameters),
+        modules, repeats, (), compiled,
+    )
+
+
+def _module(name: str, m: torch.nn.Module) -> Module:
+    settings = {}
+    for key in SETTINGS:
+        value = getattr(m, key, None)
+        if isinstance(value, (int, float)):
+            settings[key] = float(value)
+    own = sum(p.numel() for p in m.parameters(recurse=False))
+    leaf = next(m.children(), None) is None
+    dropping = isinstance(m, _DropoutNd) and m.p > 0
+    return Module(name, type(m).__name__, own, settings, leaf, dropping, isinstance(m, _BatchNorm))
+
+
+def _defined(module: torch.nn.Module) -> Place | None:
+    """Where the person wrote the network's forward; None for library classes."""
+    code = getattr(getattr(type(module).forward, "__wrapped__", type(module).forward), "__code__", None)
+    if code is None or not is_persons(code.co_filename):
+        return None
+    return Place(code.co_filename, code.co_firstlineno, code.co_name)

@@ -1,0 +1,76 @@
+"""Learning-rate schedules: when they are stepped, against the horizon that they were given."""
+
+import weakref
+from typing import Any
+
+from torch.optim import lr_scheduler as module
+
+from trainloud.core.place import Place
+from trainloud.core.records import Scheduler
+from trainloud.stage.code import persons_line
+from trainloud.stage.hub import Hub
+from trainloud.stage.patches import Ids, Patches
+
+HORIZONS = ("T_max", "total_steps", "step_size", "T_0", "total_iters")
+
+
+class _Known:
+    def __init__(self, scheduler: Any, where: Place | None, step: int):
+        self.ref = weakref.ref(scheduler)
+        self.kind = type(scheduler).__name__
+        self.where, self.step = where, step
+        self.calls = 0
+        self.first: int | None = None
+        self.horizon = next(
+            (float(v) for h in HORIZONS if isinstance(v := getattr(scheduler, h, None), (int, float))), None
+        )
+
+
+class Probe:
+    def __init__(self, hub: Hub):
+        self._hub = hub
+        self._ids = Ids()
+        self._known: dict[int, _Known] = {}
+        self._depth = 0
+
+    def install(self, patches: Patches) -> None:
+        for kind in {v for v in vars(module).values() if isinstance(v, type) and issubclass(v, module.LRScheduler)}:
+            if "__init__" in vars(kind):
+                patches.around(kind, "__init__", self._making)
+            if "step" in vars(kind):
+                patches.around(kind, "step", self._stepping)
+
+    def _making(self, original: Any) -> Any:
+        def __init__(scheduler: Any, *args: Any, **kwargs: Any) -> None:
+            self._depth += 1
+            try:
+                original(scheduler, *args, **kwargs)
+            finally:
+                self._depth -= 1
+            if not self._depth:
+                self._known[self._ids.of(scheduler)] = _Known(scheduler, persons_line(), self._hub.step)
+
+        return __init__
+
+    def _stepping(self, original: Any) -> Any:
+        def step(scheduler: Any, *args: Any, **kwargs: Any) -> Any:
+            self._depth += 1
+            try:
+                return original(scheduler, *args, **kwargs)
+            finally:
+                self._depth -= 1
+                known = self._known.get(self._ids.of(scheduler))
+                if known is not None and not self._depth:
+                    known.calls += 1
+                    if known.first is None:
+                        known.first = self._hub.step
+
+        return step
+
+    def step_end(self, optimizer: Any) -> None:
+        if self._hub.step and self._hub.step & (self._hub.step - 1) == 0:
+            self.finish()
+
+    def finish(self) -> None:
+        for number, k in self._known.items():
+            self._hub.write(Scheduler(number, k.kind, k.where, -1, k.calls, k.step, k.horizon, k.first))

@@ -1,0 +1,142 @@
+"""Optimiser steps: loss, rates, clipping, and gradients that were made and thrown away."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from trainloud.core.records import Optimizer, Step
+from trainloud.stage.code import persons_line
+from trainloud.stage.hub import Hub
+from trainloud.stage.patches import Ids, Patches
+
+SETTINGS = ("lr", "weight_decay", "momentum", "eps", "alpha", "dampening")
+
+
+class Probe:
+    def __init__(self, hub: Hub):
+        self._hub = hub
+        self._optimizers = Ids()
+        self._made: dict[int, Any] = {}
+        self._announced: set[int] = set()
+        self._loss: torch.Tensor | None = None
+        self._backwards = 0
+        self._waiting = 0  # backwards since the last step or clearing
+        self._discarded = 0
+        self._clip: tuple[float, torch.Tensor] | None = None
+        self._scaled = False
+        self._ever_stepped = False
+        self._by_hand: tuple[torch.Tensor, torch.Tensor] | None = None
+        hub.changed_by_hand = self._changed_by_hand
+
+    def install(self, patches: Patches) -> None:
+        from torch.optim import optimizer as module
+
+        module.register_optimizer_step_pre_hook(lambda o, a, k: self._hub.tell("step_start", o))
+        module.register_optimizer_step_post_hook(lambda o, a, k: self._hub.stepped(o))
+        patches.after(module.Optimizer, "__init__", lambda _r, o, *a, **k: self._note_made(o))
+        patches.around(module.Optimizer, "zero_grad", self._clearing)
+        patches.around(torch.nn.Module, "zero_grad", self._clearing)
+        patches.after(torch.nn.utils, "clip_grad_norm_", self._clipped)
+        patches.after(torch.nn.utils.clip_grad, "clip_grad_norm_", self._clipped)
+        scaler = getattr(torch.amp, "GradScaler", None)
+        if scaler is not None:
+            patches.after(scaler, "step", self._scaler_stepped)
+
+    def _note_made(self, optimizer: Any) -> None:
+        if not self._hub.busy:
+            self._made[self._optimizers.of(optimizer)] = persons_line()
+
+    def _clearing(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def zero_grad(*args: Any, **kwargs: Any) -> Any:
+            if not self._hub.busy:
+                self._discarded += self._waiting
+                self._waiting = 0
+            return original(*args, **kwargs)
+
+        return zero_grad
+
+    def _clipped(self, norm: Any, parameters: Any = None, max_norm: float = 0.0, *_a: Any, **_k: Any) -> None:
+        if isinstance(norm, torch.Tensor) and not self._hub.busy:
+            self._clip = (float(max_norm), norm.detach())
+
+    def _scaler_stepped(self, *_: Any, **__: Any) -> None:
+        self._scaled = True
+
+    def backward_start(self, loss: Any) -> None:
+        self._loss = loss.detach() if isinstance(loss, torch.Tensor) and loss.numel() == 1 else None
+
+    def backward_end(self, loss: Any) -> None:
+        self._backwards += 1
+        self._waiting += 1
+        if not self._ever_stepped and self._hub.trained:
+            self._remember_weights()
+
+    def step_start(self, optimizer: Any) -> None:
+        number = self._optimizers.of(optimizer)
+        if number not in self._announced:
+            self._announced.add(number)
+            self._announce(number, optimizer)
+
+    def _announce(self, number: int, optimizer: Any) -> None:
+        hub = self._hub
+        held = [p for g in optimizer.param_groups for p in g["params"]]
+        settings = {k: float(v) for k, v in optimizer.defaults.items() if k in SETTINGS and isinstance(v, (int, float))}
+        betas = optimizer.defaults.get("betas")
+        if betas is not None and len(betas) == 2:
+            settings |= {"beta1": float(betas[0]), "beta2": float(betas[1])}
+        plain = isinstance(optimizer, torch.optim.SGD) and not settings.get("momentum")
+        uids = tuple(hub.tensors.of(p) for p in held)
+        kind = type(optimizer).__name__
+        hub.write(Optimizer(number, hub.step, kind, self._made.get(number), uids, settings, not plain))
+
+    def step_end(self, optimizer: Any) -> None:
+        hub = self._hub
+        rates: tuple[float, ...] = ()
+        number = -1
+        if optimizer is not None:
+            self._ever_stepped = True
+            number = self._optimizers.of(optimizer)
+            rates = tuple(float(g.get("lr", 0.0)) for g in optimizer.param_groups)
+        self._waiting = 0
+        parts = [] if self._loss is None else [self._loss.reshape(1)]
+        limit = None
+        if self._clip is not None:
+            limit = self._clip[0]
+            parts.append(self._clip[1].reshape(1))
+        loss_known = self._loss is not None
+        facts = (hub.step, hub.seconds(), number, self._backwards, self._discarded, rates, hub.iteration(), self._scaled)
+
+        def receive(arrived: list[torch.Tensor]) -> None:
+            index, seconds, which, backwards, discarded, lr, epoch, scaled = facts
+            loss = float(arrived[0]) if loss_known else None
+            clip = (limit, float(arrived[-1])) if limit is not None else None
+            hub.write(Step(index, seconds, which, loss, backwards, discarded, lr, clip, epoch, scaled))
+
+        hub.deferred.put(parts, receive)
+        self._backwards = self._discarded = 0
+        self._clip, self._loss, self._by_hand = None, None, None
+
+    def _remember_weights(self) -> None:
+        """Without an optimiser so far: note a few weights, to see whether the person changes them by hand."""
+        if self._by_hand is not None:
+            return
+        for known in self._hub.trained.values():
+            module = known()
+            for p in module.parameters() if module is not None else ():
+                if p.grad is not None:
+                    self._by_hand = (p, p.detach().reshape(-1)[:64].clone())
+                    return
+
+    def _changed_by_hand(self) -> bool:
+        if self._ever_stepped or self._by_hand is None:
+            return False
+        now, before = self._by_hand
+        return not torch.equal(now.detach().reshape(-1)[:64], before)
+
+    def finish(self) -> None:
+        """Backwards after the last step, or a run in which nothing ever stepped."""
+        if self._backwards and self._changed_by_hand():
+            self._hub.busy = False
+            self._hub.stepped(None)
+            self._hub.busy = True

@@ -1,0 +1,47 @@
+"""The trace on disk: one line a record, each written whole and at once, so that a kill loses at most one."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from trainloud.core.trace import line_of
+
+EXAMPLE_CAP = 400_000  # examples whose fingerprints or labels are kept, each: bounds a trace at about 10 MB
+RECORD_CAP = 200_000  # lines: later steps are thinned out (see `Writer.write`)
+
+
+class Writer:
+    """Appends records to FOLDER/<process>.jsonl; the file is made with the first record."""
+
+    def __init__(self, folder: Path, first: Any):
+        self._folder, self._first = folder, first
+        self._file: int | None = None
+        self.lines = 0
+        self._kept = {"prints": 0, "labels": 0}
+
+    @property
+    def open(self) -> bool:
+        return self._file is not None
+
+    def write(self, record: Any) -> None:
+        if self._file is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            name = self._folder / f"{os.getpid()}.jsonl"
+            self._file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            self._put(self._first())
+        if self.lines > RECORD_CAP and type(record).__name__ in ("Step", "Batch", "LossCall") and self.lines % 16:
+            self.lines += 1
+            return
+        self._put(record)
+
+    def keep(self, kind: str, count: int) -> bool:
+        """Whether `count` further fingerprints or labels are still below the cap."""
+        self._kept[kind] += count
+        return self._kept[kind] <= EXAMPLE_CAP
+
+    def _put(self, record: Any) -> None:
+        assert self._file is not None
+        os.write(self._file, (line_of(record) + "\n").encode())
+        self.lines += 1
+
+
