@@ -28,7 +28,14 @@ def _running(command: Any) -> Any:
         [
             click.option("-m", "module", is_flag=True, help="SCRIPT is a module name, as in python -m."),
             click.option("--out", type=click.Path(path_type=Path), help="Folder for findings, report and traces."),
-            click.option("--format", "form", type=click.Choice(["text", "json", "github", "sarif"]), default="text"),
+            click.option(
+                "--format",
+                "form",
+                type=click.Choice(["text", "json", "github", "sarif"]),
+                default="text",
+                show_default=True,
+                help="With json and sarif the script's own output goes to standard error.",
+            ),
             click.option("--select", multiple=True, help="Only these faults (may be repeated, or separated by commas)."),
             click.option("--ignore", multiple=True, help="Not these faults."),
             click.option("--quiet", is_flag=True, help="Print nothing of trainloud's own."),
@@ -42,7 +49,7 @@ def _running(command: Any) -> Any:
 
 
 @main.command(context_settings=PASS_THROUGH)
-@click.option("--fail-on", type=click.Choice(["error", "warning", "note", "never"]), default=None)
+@click.option("--fail-on", type=click.Choice(["error", "warning", "note", "never"]), default=None, help="Default: warning.")
 @_running
 @click.pass_context
 def check(context: click.Context, **options: Any) -> None:

@@ -21,6 +21,7 @@ from trainloud.settings import Settings, SettingsError, ignored_in_code, setting
 from trainloud.stage.launch import Ending, python_command, run
 
 WRONG_USE, COULD_NOT_JUDGE = 2, 3
+DOCUMENTS = ("json", "sarif")  # formats for which standard output must hold nothing else
 
 
 def check(fail_on: str | None, **options: Any) -> int:
@@ -56,8 +57,9 @@ def _session(
     with _folder(out) as folder:
         traces = folder / "traces" / "watched"
         shutil.rmtree(traces, ignore_errors=True)
-        ending = run(command, traces)
-        result = judge((script, *args), read_run(traces), ending, chosen)
+        ending = run(command, traces, output_to_stderr=form in DOCUMENTS and not quiet)
+        typed = ("-m", script, *args) if module else (script, *args)
+        result = judge(typed, read_run(traces), ending, chosen)
         _tell(result, console, form, verbose, quiet)
         if out is not None:
             _save(result, folder)

@@ -2,7 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from laws.twice import Bench
+pytest.register_assert_rewrite("laws.twice")
+
+from laws.twice import Bench  # noqa: E402
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from laws.twice import PROGRAMS, Bench
 from trainloud.core.records import Step
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", sorted(p.name for p in PROGRAMS.glob("*.py")))
 def test_weights_losses_and_random_state_are_those_of_python(bench: Bench, program: str):
     bench.take(program)

@@ -61,6 +61,16 @@ def test_module_with_relative_imports(bench: Bench):
     bench.same("-m", "pack")
 
 
+CHAINED = """
+def f():
+    try:
+        1 / 0
+    except ZeroDivisionError as e:
+        raise KeyError("k") from e
+f()
+"""
+
+
 @pytest.mark.parametrize(
     "last, code",
     [
@@ -75,10 +85,7 @@ def test_module_with_relative_imports(bench: Bench):
         ("os._exit(7)", 7),
         ("os.abort()", 134),
         ("assert not sys.argv, 'said'", 1),
-        (
-            "def f():\n    try:\n        1 / 0\n    except ZeroDivisionError as e:\n        raise KeyError('k') from e\nf()",
-            1,
-        ),
+        (CHAINED, 1),
         ("import nowhere_to_be_found", 1),
         ("sys.stdout.close()", 0),
     ],

@@ -1,12 +1,15 @@
 """Run one program under `python` and under `trainloud watch`, each in its own copy of a folder."""
 
+import fcntl
 import os
+import pty
 import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,28 +42,45 @@ def execute(
     stdin: str = "",
     env: Mapping[str, str] | None = None,
     act: Callable[[subprocess.Popen[str]], None] | None = None,
+    press: bytes = b"",
 ) -> Result:
-    """Run the command in its own process group; `act` may do something to it once it has printed "ready"."""
+    """Run the command in a session of its own.
+
+    Once it has printed "ready", `act` may do something to it, or keys are pressed at its terminal.
+    """
+    keyboard = terminal = -1
+    if press:
+        keyboard, terminal = pty.openpty()
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         process = subprocess.Popen(
             command,
             cwd=folder,
             env=environment(env),
-            stdin=subprocess.PIPE,
+            stdin=terminal if press else subprocess.PIPE,
             stdout=out,
             stderr=err,
             text=True,
             start_new_session=True,
+            # after setsid: the terminal becomes the one that this session is controlled by
+            preexec_fn=(lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) if press else None,
         )
         try:
-            if act is not None:
+            if act is not None or press:
                 _await_ready(process, out)
+            if act is not None:
                 act(process)
-            process.communicate(stdin, timeout=TIMEOUT)
+            if press:
+                os.write(keyboard, press)
+                process.wait(TIMEOUT)
+            else:
+                process.communicate(stdin, timeout=TIMEOUT)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+            for end in (keyboard, terminal):
+                if end >= 0:
+                    os.close(end)
         out.seek(0)
         err.seek(0)
         code = process.returncode

@@ -6,6 +6,8 @@ from dataclasses import replace
 from report import sample
 from trainloud.core.check import Explanation
 from trainloud.core.place import Place
+from trainloud.core.records import End
+from trainloud.core.trace import Trace
 from trainloud.report import github
 from trainloud.report.sarif import to_sarif
 
@@ -78,6 +80,8 @@ def test_sarif_says_what_could_not_be_judged():
         "best-checkpoint-aliased could not judge: no state dict was saved",
     ]
     assert not run(exit_code=3)["invocations"][0]["executionSuccessful"]
+    crashed = Trace.of([End(1.0, 3, exception="ValueError: x")])
+    assert not run(trace=crashed)["invocations"][0]["executionSuccessful"]
 
 
 def test_sarif_keeps_ignored_findings_as_suppressed():

@@ -81,6 +81,11 @@ def test_the_other_verdicts(answers, ignored, verdict):
     assert html.verdict(sample.result(findings=(), answers=answers, suppressed=ignored)) == verdict
 
 
+def test_a_run_without_a_single_answer():
+    blank = sample.result(findings=(), answers=(), exit_code=3, exit_reason="no optimiser step was seen", trace=None)
+    assert html.verdict(blank) == "Nothing was judged, and that is not a pass: no optimiser step was seen."
+
+
 def test_a_finding_shows_its_number_and_its_remedy(page):
     assert (
         "error softmax-before-cross-entropy train.py:15 proof Measured every row of the loss's input (64, 10) sums to "
@@ -194,7 +199,20 @@ def test_the_loss_chart_has_training_evaluation_and_chance():
         "evaluation loss (train.py:40)",
     ]
     assert [name for _, name in figure.wide.levels] == ["best constant 2.3"]
-    assert figure.notes == ("Chance line: cross_entropy of the best constant prediction, median over 4 batches.",)
+    assert figure.notes == (
+        "Chance line: cross_entropy of the best constant prediction for each batch, median over 4 batches.",
+    )
+
+
+def test_the_chance_line_of_classes_is_taken_over_all_batches():
+    one_sided = [
+        replace(r, counts=(8, 0) if r.step % 2 else (0, 8), best_constant=0.0) if isinstance(r, LossSample) else r
+        for r in sample.records()
+    ]
+    level, note = chance_level(Trace.of(one_sided))
+    assert level.y == pytest.approx(math.log(2)) and level.name == "best constant 0.6931"
+    assert note == "Chance line: cross_entropy of the class frequencies over the targets of 4 batches."
+    assert chance_level(changed(LossSample, counts=(), best_constant=0.5))[0].y == 0.5
 
 
 def test_evaluation_loss_is_weighted_by_targets():

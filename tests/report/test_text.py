@@ -99,6 +99,11 @@ def test_ignored_findings_are_said():
     assert "11 checks: 0 fired, 1 ignored by you, 4 passed, 4 could not judge\n" in text
 
 
+def test_where_all_that_was_judged_is_ignored_it_was_judged():
+    text = printed(sample.result(findings=(), answers=(sample.NOTE,), suppressed=((sample.NOTE, "known"),)))
+    assert text.startswith("train.py:9  ignored  bias-before-batchnorm: known\n\n1 check: 0 fired, 1 ignored by you,")
+
+
 def test_verbose_shows_evidence_and_every_reason():
     text = printed(sample.result(), width=120, verbose=True)
     assert "    evidence  row_sums = [0.9999998, 1.0000002], floor = 1.4612\n" in text

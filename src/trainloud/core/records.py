@@ -88,6 +88,17 @@ class Module:
 
 
 @dataclass(frozen=True)
+class Foreign:
+    """A trainable module that ran inside a network's forward without being one of its modules."""
+
+    kind: str
+    uids: tuple[int, ...]
+    training: bool
+    """Its training flag."""
+    where: Place | None
+
+
+@dataclass(frozen=True)
 class Network:
     """A trained network as it stood at its first forward with gradients."""
 
@@ -107,6 +118,10 @@ class Network:
     compiled: bool = False
     deterministic: bool = True
     """Without gradient and in evaluation mode, the same batch gave the same output twice in a row."""
+    foreign: tuple["Foreign", ...] = ()
+    """The unregistered ones again, in the same order."""
+    chained: tuple[str, ...] = ()
+    """Modules with parameters that ran more than once in one forward, later runs on what earlier ones gave."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +137,20 @@ class Optimizer:
     """Numeric defaults: lr, weight_decay, momentum, beta1, beta2, eps."""
     stateful: bool
     """It keeps moments: anything but plain SGD without momentum."""
+    gradless: int = 0
+    """Of its parameters, those without a gradient (None) at this step."""
+
+
+@dataclass(frozen=True)
+class IdleOptimizer:
+    """An optimiser that was made and never stepped; written at the end."""
+
+    optimizer: int
+    kind: str
+    where: Place | None
+    uids: tuple[int, ...]
+    made: int
+    """The step before which it was made."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +213,24 @@ class Batch:
     """A dropout (p > 0) or batch norm inside was in training mode."""
     live_dropout: bool = False
     live_batchnorm: bool = False
+    finite: bool = True
+    """No float input of it held NaN or infinity (boundless masks of -inf alone left out)."""
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Fingerprints of the single time steps of a batch of float sequences; for the first batches of each phase."""
+
+    network: int
+    phase: str
+    passage: int
+    iteration: int
+    axis: int
+    """The axis along which the frames were cut: 1 or 2."""
+    per: int
+    """Frames of one example."""
+    prints: str
+    """examples x per fingerprints, base64 of little-endian int64; 0 for a frame of equal values."""
 
 
 @dataclass(frozen=True)
@@ -287,6 +334,8 @@ class Meeting:
     outside: float = 0.0
     """As in LossSample, with the other tensor as target."""
     copies: dict[str, float] | None = None
+    axis_added: bool = False
+    """The person gave the output an axis of length 1 by indexing or unsqueeze: pairs are meant."""
 
 
 @dataclass(frozen=True)
@@ -300,7 +349,7 @@ class ParameterSample:
     update: float | None
     """Norm of the change by this step over the norm of the parameter, on up to 4096 elements."""
     stale: bool
-    """Before the first backward since the last step, its gradient was there and not zero."""
+    """It has a gradient, and at no backward since the step before of the optimiser that holds it was that cleared."""
     rows_equal: bool
     held: bool
     """Some optimiser of the run holds it."""
@@ -316,6 +365,10 @@ class GradientSample:
     norm: float
     """Global gradient norm."""
     parameters: tuple[ParameterSample, ...]
+    after_backward: float | None = None
+    """Global gradient norm right after the last backward, before anything else was done to the gradients."""
+    where: Place | None = None
+    """Where the person's code made the step."""
 
 
 @dataclass(frozen=True)
@@ -340,6 +393,10 @@ class Activation:
     """Examples behind `never_active`."""
     last: bool = False
     """Its result is the network's output."""
+    source: str = ""
+    """What its input was made by, as in Origin.op; "" if no gradient goes there."""
+    saturated_low: float = 0.0
+    """sigmoid, tanh: share of elements within 1 % of the lower end."""
 
 
 @dataclass(frozen=True)
@@ -365,7 +422,8 @@ class Cut:
     kind: str
     """zero-derivative: an operation whose derivative is zero everywhere stands between parameters and loss;
     no-grad: a module ran without gradients inside a forward with gradients;
-    detached: a module's output had a gradient function, yet no gradient came back to its parameters."""
+    detached: a module's output had a gradient function, yet no gradient came back to its parameters;
+    call: detach, .data, numpy or the like was called on a tensor with a gradient function."""
     what: str
     where: Place | None
     upstream: tuple[int, ...]
@@ -397,6 +455,12 @@ class Independence:
     """An argument or buffer relates the examples to each other (an adjacency, an index of edges)."""
     reason: str = ""
     """Why it could not be made; "" if it was."""
+    shape: tuple[int, ...] = ()
+    """Of the input whose slices were exchanged."""
+    output_shape: tuple[int, ...] = ()
+    sequence: str = ""
+    """A module that takes (time, batch, features) was given this batch's examples along its time axis; "" if none."""
+    sequence_where: Place | None = None
 
 
 @dataclass(frozen=True)
@@ -418,6 +482,23 @@ class Foresight:
 
 
 @dataclass(frozen=True)
+class Copying:
+    """A sequence network whose targets equal its input place by place: which inputs its outputs depend on.
+
+    Each is the change of one output when only those inputs change, on its own largest scale.
+    """
+
+    network: int
+    step: int
+    argument: str
+    agreement: float
+    """Share of targets that equal the input at the same place."""
+    past: float
+    own: float
+    future: float
+
+
+@dataclass(frozen=True)
 class Linearity:
     """Whether the network is an affine map of its input: f(a) + f(b) - f(a+b) - f(0)."""
 
@@ -431,6 +512,18 @@ class Linearity:
     """Smallest inner width."""
     input_width: int
     output_width: int
+
+
+@dataclass(frozen=True)
+class Stochastic:
+    """A dropout that stayed on while the network's copy ran in evaluation mode."""
+
+    network: int
+    step: int
+    op: str
+    where: Place | None
+    change: float
+    """Largest difference of two outputs for the same batch, over the spread of the outputs."""
 
 
 @dataclass(frozen=True)
@@ -534,6 +627,10 @@ class Prediction:
     """(examples, outputs): up to 8 examples and 16 outputs each."""
     shape: tuple[int, ...]
     """Of the whole output."""
+    targets: tuple[float, ...] = ()
+    """The class or value that each example should give, where the loss told."""
+    loss: str = ""
+    """The loss function that judged these outputs; "" if unknown."""
 
 
 @dataclass(frozen=True)

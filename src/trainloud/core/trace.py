@@ -16,8 +16,12 @@ KINDS: dict[str, type] = {name: kind for name, kind in vars(records).items() if 
 
 
 def line_of(record: Any) -> str:
-    """The record as one JSON line, its class name under "_"."""
-    return json.dumps({"_": type(record).__name__, **record.__dict__}, default=encode, separators=(",", ":"))
+    """The record as one line of strict JSON, its class name under "_"."""
+    fields = {"_": type(record).__name__, **record.__dict__}
+    try:
+        return json.dumps(fields, default=encode, separators=(",", ":"), allow_nan=False)
+    except ValueError:  # a number that is not finite, which `encode` spells out
+        return json.dumps(encode(fields), separators=(",", ":"), allow_nan=False)
 
 
 class Trace:

@@ -72,10 +72,33 @@ def chance_level(trace: Trace) -> tuple[Level | None, str]:
     same = sum(math.isclose(a, b, rel_tol=SAME) for a, b in pairs)
     if not pairs or same * 2 < len(pairs):
         return None, "No chance line: the script's loss is not the loss function's value alone."
-    best = median(s.best_constant for s in samples if s.best_constant is not None)
     where = f"{len(samples)} batch" + ("es" if len(samples) > 1 else "")
-    note = f"Chance line: {samples[0].kind} of the best constant prediction, median over {where}."
+    best = _pooled_entropy(samples)
+    if best is not None:
+        note = f"Chance line: {samples[0].kind} of the class frequencies over the targets of {where}."
+    else:
+        best = median(s.best_constant for s in samples if s.best_constant is not None)
+        note = f"Chance line: {samples[0].kind} of the best constant prediction for each batch, median over {where}."
     return Level(f"best constant {number(best)}", best), note
+
+
+def _pooled_entropy(samples: Sequence[LossSample]) -> float | None:
+    """Entropy of the classes over all samples' targets, in nats.
+
+    One batch's own best constant fits its few targets and lies too low. None unless each sample's best
+    constant is the entropy of its own counts (it is not for weights, smoothed labels or regression).
+    """
+    lengths = {len(s.counts) for s in samples}
+    if len(lengths) != 1 or not all(sum(s.counts) for s in samples):
+        return None
+    if not all(math.isclose(entropy(s.counts), s.best_constant or 0.0, abs_tol=1e-3) for s in samples):
+        return None
+    return entropy([sum(column) for column in zip(*(s.counts for s in samples), strict=True)])
+
+
+def entropy(counts: Sequence[int]) -> float:
+    total = sum(counts)
+    return -sum(n / total * math.log(n / total) for n in counts if n)
 
 
 def _training_lines(trace: Trace) -> list[Line]:

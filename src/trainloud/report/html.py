@@ -76,7 +76,9 @@ def verdict(result: Result) -> str:
     rest += f", {len(result.suppressed)} ignored by you" if result.suppressed else ""
     if fired:
         return f"{fired} of {_checks(total)} fired, {result.findings[0].fault} first of all; {rest}."
-    if passed:
+    if not total:
+        return f"Nothing was judged, and that is not a pass: {result.exit_reason}."
+    if passed or result.suppressed:
         return f"Nothing fired in {_checks(total)}: {rest}."
     return f"Nothing could be judged, and that is not a pass: {_checks(total)}, {rest}."
 

@@ -11,6 +11,7 @@ from trainloud.core.check import Explanation
 from trainloud.core.finding import Finding
 from trainloud.core.jsonable import encode
 from trainloud.core.place import Place
+from trainloud.core.records import End
 from trainloud.report.result import Result, flat
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -80,8 +81,10 @@ def _location(result: Result, place: Place) -> dict[str, Any]:
 
 def _invocation(result: Result, rank: Mapping[str, int]) -> dict[str, Any]:
     """How it ended, and every check that could not judge: it must not read as passed."""
+    end = result.trace.last(End) if result.trace else None
+    failed = end is not None and bool(end.exception)
     return {
-        "executionSuccessful": result.exit_code in (0, 1),
+        "executionSuccessful": result.exit_code in (0, 1) and not failed,
         "exitCode": result.exit_code,
         "exitCodeDescription": result.exit_reason,
         "commandLine": shlex.join(result.command),

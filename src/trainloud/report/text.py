@@ -141,7 +141,7 @@ def _listed(console: Console, title: str, rows: list[tuple[str, str]], left: int
 
 
 def _closing(result: Result, console: Console, verbose: bool) -> None:
-    if not result.fired and not result.passed:
+    if not (result.fired or result.passed or result.suppressed):
         _say(console, "Nothing could be judged. This is not a pass.", style="bold yellow")
     _print(console, Text(closing_line(result), style="bold"))
     if result.unknown and not verbose:

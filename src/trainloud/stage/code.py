@@ -10,11 +10,7 @@ from trainloud.core.place import Place
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _FOREIGN = tuple(
-    {
-        os.path.abspath(p) + os.sep
-        for p in (*sysconfig.get_paths().values(), os.path.dirname(os.__file__))
-        if p and not p.endswith(("bin", "Scripts")) and os.path.abspath(p) != sys.prefix
-    }
+    {os.path.abspath(sysconfig.get_path(key)) + os.sep for key in ("stdlib", "platstdlib", "purelib", "platlib")}
 )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from trainloud.core import records
+from trainloud.stage.aside import Aside
 from trainloud.stage.code import persons_line
 from trainloud.stage.deferred import Deferred
 from trainloud.stage.patches import Ids
@@ -57,12 +58,14 @@ class Hub:
         self.writer = Writer(folder, self._start)
         self.folder = folder
         self.deferred = Deferred()
+        self.aside = Aside(lambda line: self.writer.write_line(line))
         self.step = 0
         self.busy = False
         self.compiled = False
         """torch.compile was used: function modes stay off."""
         self.networks = Ids()
         self.tensors = Ids()
+        self.optimizers = Ids()
         self.trained: dict[int, weakref.ref[torch.nn.Module]] = {}
         """Networks that a backward has reached, by number."""
         self.visits: list[Visit] = []
@@ -77,6 +80,8 @@ class Hub:
         """Whether weights were changed without an optimiser since the last step; set by the probe that knows."""
         self.iteration: Callable[[], int] = lambda: -1
         """The loader iteration under way; set by the probe that knows."""
+        self.batch_size: Callable[[], int] = lambda: 0
+        """Batch size of the loader that gave the last batch; set by the probe that knows; 0 if unknown."""
         self.moved: bool | None = None
         """Some trainable parameter changed its value."""
         self.counts = {"forwards": 0, "backwards": 0}
@@ -145,8 +150,7 @@ class Hub:
             return
         self.counts["forwards"] += 1
         grad = torch.is_grad_enabled()
-        if grad and self.changed_by_hand is not None and self.changed_by_hand():
-            self.stepped(None)
+        if grad and self.settle():
             self.stack.append(module)
         visit = Visit(module, self.networks.of(module), self.step, args, grad, self.window)
         visit.training = module.training
@@ -192,6 +196,7 @@ class Hub:
 
     def backward(self, loss: Any, run: Callable[[], Any]) -> Any:
         """Run a backward between its two events."""
+        self.settle()
         self.tell("backward_start", loss)
         result = run()
         self.counts["backwards"] += 1
@@ -200,6 +205,13 @@ class Hub:
                 self.trained[v.network] = weakref.ref(v.module)
         self.tell("backward_end", loss)
         return result
+
+    def settle(self) -> bool:
+        """Where weights were changed by hand since the last backward, that was a step: count it."""
+        by_hand = not self.busy and self.changed_by_hand is not None and self.changed_by_hand()
+        if by_hand:
+            self.stepped(None)
+        return by_hand
 
     def stepped(self, optimizer: Any) -> None:
         """An optimiser step is over; `optimizer` is None where weights were changed by hand."""
@@ -210,6 +222,7 @@ class Hub:
         self.tell("step_end", optimizer)
         self.step += 1
         self.deferred.poll()
+        self.aside.poll()
 
     def finish(self, exception: str = "") -> None:
         """The process ends."""
@@ -219,6 +232,7 @@ class Hub:
         self.tell("resolved", visits)
         self.tell("finish")
         self.deferred.drain()
+        self.aside.wait()
         if self.writer.open or not exception:
             self.write(records.End(self.seconds(), self.step, exception, **self.counts, moved=self.moved))
 
@@ -226,6 +240,7 @@ class Hub:
         """A forked child keeps watching, into a trace of its own."""
         self._owner = os.getpid()
         self.writer = Writer(self.folder, self._start)
+        self.aside.forget()
         self.visits, self.stack, self.visit = [], [], None
 
     def _start(self) -> records.Start:

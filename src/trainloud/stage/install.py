@@ -5,6 +5,7 @@ import inspect
 import os
 import sys
 import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -17,11 +18,15 @@ from trainloud.stage.mode import ModeSwitch
 from trainloud.stage.patches import Patches
 from trainloud.stage.probes import discover
 
+# In evaluation these run fused kernels, but not under a function mode: the last digits would differ.
+_FUSED = (torch.nn.MultiheadAttention, torch.nn.TransformerEncoderLayer, torch.nn.TransformerEncoder)
 _HERE = str(Path(__file__).resolve().parent.parent) + os.sep
 
 
 def install() -> Hub:
     """Hook torch, make the probes, and see to a clean end of the trace."""
+    # torch.compile warns of global module hooks, which are trainloud's and not the person's.
+    warnings.filterwarnings("ignore", message=".*there are global hooks on modules")
     hub = Hub(Path(os.environ["TRAINLOUD_RUN"]), sys.orig_argv[1:])
     patches = Patches()
     _hook_modules(hub)
@@ -47,14 +52,17 @@ class _ModeTimes:
         self._evaluated: dict[tuple[int, int], int] = {}
 
     def forward_start(self, visit: Any) -> None:
-        if visit.grad:
-            wanted = visit.window
-        else:
+        wanted = visit.window
+        if not visit.grad:
             key = (visit.network, visit.step)
             self._evaluated[key] = self._evaluated.get(key, 0) + 1
-            wanted = len(self._evaluated) <= 4 and self._evaluated[key] <= 2
-            visit.window = wanted
+            visit.window = len(self._evaluated) <= 4 and self._evaluated[key] <= 2
+            wanted = visit.window and not any(isinstance(m, _FUSED) for m in visit.module.modules())
         (self._switch.on if wanted else self._switch.off)()
+
+    def forward_end(self, visit: Any) -> None:
+        if visit.window:
+            self._switch.on()
 
     def backward_start(self, loss: Any) -> None:
         self._switch.off()

@@ -7,9 +7,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 BOOT = Path(__file__).resolve().parent / "boot"
+PASSED_ON = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+FROM_KERNEL = 0x80  # si_code of a signal that the kernel made, such as the terminal's interrupt (sigaction(2))
 
 
 @dataclass(frozen=True)
@@ -20,33 +21,45 @@ class Ending:
     signal: int | None
 
 
-def run(command: Sequence[str], folder: Path, environment: dict[str, str] | None = None) -> Ending:
+def run(command: Sequence[str], folder: Path, output_to_stderr: bool = False) -> Ending:
     """Run `command` with the terminal's own streams, traces going to `folder`.
 
-    An interrupt from the terminal reaches the process by itself, so it is ignored here; a termination is
-    passed on. Raises OSError when the command cannot be started.
+    `output_to_stderr` keeps standard output free for a document of trainloud's own. Signals that end a
+    program are passed on to it. Raises OSError when the command cannot be started.
     """
-    process: subprocess.Popen[bytes] | None = None
-
-    def pass_on(number: int, _frame: FrameType | None) -> None:
-        if process is not None:
-            process.send_signal(number)
-
-    before = {signal.SIGINT: signal.getsignal(signal.SIGINT), signal.SIGTERM: signal.getsignal(signal.SIGTERM)}
-    signal.signal(signal.SIGTERM, pass_on)
-    signal.signal(signal.SIGINT, lambda *_: None)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*PASSED_ON, signal.SIGCHLD})
     try:
-        process = subprocess.Popen(list(command), env=_environment(folder, environment))
-        code = process.wait()
+        process = subprocess.Popen(
+            list(command),
+            env=_environment(folder),
+            stdout=sys.stderr if output_to_stderr else None,
+            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, before),
+        )
+        code = _wait(process)
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return Ending(128 - code, -code) if code < 0 else Ending(code, None)
 
 
-def _environment(folder: Path, extra: dict[str, str] | None) -> dict[str, str]:
-    environment = {**os.environ, **(extra or {})}
-    environment["TRAINLOUD_RUN"] = str(folder)
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    """Wait for the process, passing on what it would have been sent.
+
+    An interrupt from the terminal's keyboard reaches the whole foreground group, the process included, and
+    is the kernel's own; one that somebody sent to trainloud alone is passed on.
+    """
+    if not hasattr(signal, "sigwaitinfo"):  # macOS: `sigwait` does not say who sent a signal
+        return process.wait()
+    while (code := process.poll()) is None:
+        came = signal.sigwaitinfo({*PASSED_ON, signal.SIGCHLD})
+        number = signal.Signals(came.si_signo)
+        if number in PASSED_ON and not (number == signal.SIGINT and came.si_code == FROM_KERNEL):
+            process.send_signal(number)
+    signal.sigtimedwait({*PASSED_ON, signal.SIGCHLD}, 0)  # an interrupt that both got must not strike here later
+    return code
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    environment = {**os.environ, "TRAINLOUD_RUN": str(folder)}
     path = environment.get("PYTHONPATH")
     environment["PYTHONPATH"] = os.pathsep.join([str(BOOT), *([path] if path else [])])
     return environment

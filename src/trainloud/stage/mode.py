@@ -7,7 +7,8 @@ from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
 
 from trainloud.stage.hub import Hub
 
-_UNTOUCHED = frozenset({"__get__", "__set__", "size", "dim", "is_floating_point", "stride", "numel", "shape", "item"})
+_UNTOUCHED = frozenset({"__get__", "__set__", "size", "dim", "is_floating_point", "stride", "numel", "shape"})
+_DATA = torch.Tensor.data.__get__  # type: ignore[attr-defined]  # takes a value out of the graph
 
 
 class Watching(TorchFunctionMode):
@@ -22,7 +23,7 @@ class Watching(TorchFunctionMode):
         hub = self._hub
         if not hub.busy:
             name = getattr(func, "__name__", "")
-            if name not in _UNTOUCHED:
+            if name not in _UNTOUCHED or func == _DATA:
                 hub.tell("operation", name, func, args, kwargs or {}, result)
         return result
 

@@ -1,11 +1,24 @@
 """Wrapping library functions so that they still look like themselves."""
 
 import functools
+import types
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
+
+# Python's `warnings` passes over frames whose file name holds both words when it counts up to the caller, so a
+# warning raised below a wrapper names the person's line, as it would without trainloud.
+UNSEEN_FILE = str(Path(__file__).with_name("importlib_bootstrap_of_trainloud.py"))
+
+
+def unseen_by_warnings(function: Any) -> Any:
+    """The same function, passed over by `warnings`."""
+    if isinstance(function, types.FunctionType):
+        function.__code__ = function.__code__.replace(co_filename=UNSEEN_FILE)
+    return function
 
 
 class Patches:
@@ -22,7 +35,7 @@ class Patches:
         original = getattr(owner, name, None)
         if original is None:
             return
-        watched = make(original)
+        watched = unseen_by_warnings(make(original))
 
         @functools.wraps(original)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -31,7 +44,7 @@ class Patches:
             return watched(*args, **kwargs)
 
         self._undo.append((owner, name, original))
-        setattr(owner, name, wrapper)
+        setattr(owner, name, unseen_by_warnings(wrapper))
 
     def after(self, owner: Any, name: str, tell: Callable[..., None]) -> None:
         """Call `tell(result, *args, **kwargs)` after each successful call of `owner.name`."""

@@ -2,8 +2,11 @@
 
 import contextlib
 import copy
+import functools
+import io
 import random
 import sys
+import types
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,20 +36,50 @@ def replica(module: torch.nn.Module) -> torch.nn.Module:
 
     Raises whatever deepcopy raises on modules that cannot be copied.
     """
-    shared = {id(p): p for p in module.parameters()}
-    twin = copy.deepcopy(module, dict(shared))
+    memo: dict[int, Any] = {id(p): p for p in module.parameters()}
+    for m in module.modules():
+        for t in tensors_in(vars(m)):  # kept results of the last forward, which deepcopy refuses
+            if t.grad_fn is not None:
+                memo[id(t)] = t.detach()
+    twin = copy.deepcopy(module, memo)
+    for m in twin.modules():
+        _without_outside_hooks(m)
     twin.eval()
     return twin
 
 
-def outputs_of(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.Tensor:
+def _without_outside_hooks(module: torch.nn.Module) -> None:
+    """Take off hooks that are plain functions: what they write to is not copied with the module."""
+    for name in ("_forward_hooks", "_forward_pre_hooks"):
+        hooks = getattr(module, name)
+        for key in [k for k, h in hooks.items() if isinstance(h, (types.FunctionType, functools.partial))]:
+            del hooks[key]
+
+
+@contextlib.contextmanager
+def undisturbed(module: torch.nn.Module) -> Iterator[None]:
+    """Should the copy reach the original (through a closure), that runs in evaluation mode too; nothing is printed."""
+    flags = [(m, m.training) for m in module.modules()]
+    for m, _ in flags:
+        m.__dict__["training"] = False
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        for m, training in flags:
+            m.__dict__["training"] = training
+
+
+def outputs_of(
+    module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], seed: int = 0
+) -> torch.Tensor:
     """The first float tensor of the outputs of a fresh replica, from fixed random numbers, without gradient.
 
     Raises TypeError if there is none with at least one axis.
     """
     twin = replica(module)
-    _seed_all()
-    with torch.no_grad():
+    _seed_all(seed)
+    with torch.no_grad(), undisturbed(module):
         out = twin(*args, **kwargs)
     for t in tensors_in(out):
         if t.is_floating_point() and t.dim():
@@ -54,9 +87,9 @@ def outputs_of(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str,
     raise TypeError("the network gives no tensor of floats")
 
 
-def _seed_all() -> None:
+def _seed_all(seed: int) -> None:
     """Fixed seeds on the devices in use; torch.manual_seed would also leave a seed for CUDA's first use."""
-    torch.default_generator.manual_seed(0)
+    torch.default_generator.manual_seed(seed)
     if torch.cuda.is_initialized():
         for generator in torch.cuda.default_generators:
-            generator.manual_seed(0)
+            generator.manual_seed(seed)

@@ -4,14 +4,27 @@ import torch
 
 from trainloud.stage.visit import Visit
 
+ANSWERS = ("label", "target")  # keywords
 SHIFTS = (-2, -1, 0, 1, 2)
 KEPT = "token_inputs"  # in a visit's facts: (name, copy) of each argument that may be a sequence
 
 
 def keep_inputs(visit: Visit, pairs: list[tuple[str, torch.Tensor]]) -> None:
-    """Hold copies of arguments of at least two axes until the loss is seen; only in the window."""
-    kept = [(n, t.detach().clone()) for n, t in pairs if t.dim() >= 2 and 4 <= t.numel() <= 2_000_000]
+    """Hold copies of arguments of at least two axes until the loss is seen; only in the window.
+
+    Answers that are handed to the forward, which then computes the loss itself, are no inputs.
+    """
+    kept = [
+        (n, t.detach().clone())
+        for n, t in pairs
+        if t.dim() >= 2 and 4 <= t.numel() <= 2_000_000 and not any(w in n for w in ANSWERS) and not _has_ignored(t)
+    ]
     visit.facts[KEPT] = kept
+
+
+def _has_ignored(t: torch.Tensor) -> bool:
+    """Integers with -100 or the like among them are targets: no embedding takes a negative index."""
+    return not t.is_floating_point() and not t.is_complex() and bool((t < 0).any())
 
 
 def agreement(source: torch.Tensor, target: torch.Tensor, shift: int, axis: int) -> tuple[float, int]:

@@ -66,3 +66,18 @@ def named_arguments(visit: Visit) -> list[tuple[str, torch.Tensor]]:
             if t.dim() and t.numel() and t.layout is torch.strided:
                 found.append((name if k == 0 else f"{name}[{k}]", t))
     return found
+
+
+def own_parameter(module: torch.nn.Module, name: str) -> torch.Tensor | None:
+    """A module's parameter, or one that it is computed from under a parametrization.
+
+    Never reads the attribute itself: under spectral norm that computes, and moves buffers.
+    """
+    own = module._parameters
+    for candidate in (name, f"{name}_orig", f"{name}_v"):
+        if own.get(candidate) is not None:
+            return own[candidate]
+    rewritten = module._modules.get("parametrizations")
+    if rewritten is not None and name in rewritten._modules:
+        return next(iter(rewritten._modules[name].parameters(recurse=False)), None)  # type: ignore[union-attr]
+    return None

@@ -24,24 +24,27 @@ class Writer:
         return self._file is not None
 
     def write(self, record: Any) -> None:
+        self._begin()
+        if self.lines > RECORD_CAP and type(record).__name__ in ("Step", "Batch", "LossCall") and self.lines % 16:
+            self.lines += 1
+            return
+        self.write_line(line_of(record))
+
+    def write_line(self, line: str) -> None:
+        """A record that is already a line."""
+        self._begin()
+        assert self._file is not None
+        os.write(self._file, (line + "\n").encode())
+        self.lines += 1
+
+    def _begin(self) -> None:
         if self._file is None:
             self._folder.mkdir(parents=True, exist_ok=True)
             name = self._folder / f"{os.getpid()}.jsonl"
             self._file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-            self._put(self._first())
-        if self.lines > RECORD_CAP and type(record).__name__ in ("Step", "Batch", "LossCall") and self.lines % 16:
-            self.lines += 1
-            return
-        self._put(record)
+            self.write_line(line_of(self._first()))
 
     def keep(self, kind: str, count: int) -> bool:
         """Whether `count` further fingerprints or labels are still below the cap."""
         self._kept[kind] += count
         return self._kept[kind] <= EXAMPLE_CAP
-
-    def _put(self, record: Any) -> None:
-        assert self._file is not None
-        os.write(self._file, (line_of(record) + "\n").encode())
-        self.lines += 1
-
-

@@ -8,8 +8,9 @@ from torch.utils.data import DataLoader, TensorDataset
 torch.manual_seed(0)
 mixing = torch.randn(6, 40) / 6**0.5
 data = torch.randn(2048, 6) @ mixing + 0.1 * torch.randn(2048, 40)
-data = (data - data.mean(0)) / data.std(0)
 train, held_out = data[:1792], data[1792:]
+mean, std = train.mean(0), train.std(0)
+train, held_out = (train - mean) / std, (held_out - mean) / std
 
 
 def view(x):

@@ -15,11 +15,11 @@ degree = adjacency.sum(1)
 adjacency = adjacency / (degree.unsqueeze(0) * degree.unsqueeze(1)).sqrt()
 
 features = 0.5 * torch.randn(CLASSES, FEATURES)[labels] + torch.randn(NODES, FEATURES)
-features = (features - features.mean(0)) / features.std(0)
 shuffled = torch.randperm(NODES)
 train_mask, val_mask = torch.zeros(2, NODES, dtype=torch.bool)
 train_mask[shuffled[:300]] = True
 val_mask[shuffled[300:]] = True
+features = (features - features[train_mask].mean(0)) / features[train_mask].std(0)
 
 
 class GCN(nn.Module):

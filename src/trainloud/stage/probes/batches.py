@@ -1,5 +1,6 @@
 """Which examples entered which network, in what mode."""
 
+import math
 import weakref
 from collections.abc import Sequence
 
@@ -7,13 +8,15 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
-from trainloud.core.records import Batch
+from trainloud.core.records import Batch, Frames
 from trainloud.stage.code import persons_line
 from trainloud.stage.fingerprint import fingerprints, packed
 from trainloud.stage.hub import Hub
 from trainloud.stage.visit import Visit, named_arguments
 
 LABEL_NAMES = ("label", "target")  # keywords that are answers, not inputs, and so no part of an example's identity
+MOST_FRAMES = 60_000  # single time steps that are fingerprinted, a network, phase and axis
+LEAST_VALUES = 4  # of a time step: fewer coincide by chance
 
 
 class Probe:
@@ -21,6 +24,7 @@ class Probe:
         self._hub = hub
         self._switches: dict[int, tuple[list[weakref.ref], list[weakref.ref]]] = {}
         self._place_known: set[tuple[int, int]] = set()
+        self._frames: dict[tuple[int, bool, int], int] = {}
 
     def forward_start(self, visit: Visit) -> None:
         dropouts, norms = self._switching(visit)
@@ -42,6 +46,8 @@ class Probe:
             alike = [t for _, t in tensors if t.shape[0] == visit.size and t.layout is torch.strided]
             if visit.outer and self._hub.writer.keep("prints", visit.size):
                 visit.prints = fingerprints(alike)
+                visit.facts["sums"] = [t.detach().sum(dtype=torch.float32) for t in alike if t.is_floating_point()]
+                visit.facts["frames"] = self._cut(visit, alike)
         if not visit.grad:
             self._write(visit, "eval")
 
@@ -56,6 +62,8 @@ class Probe:
 
         def receive(arrived: list[torch.Tensor]) -> None:
             prints = packed(arrived[0].tolist(), "q") if arrived else ""
+            totals = [float(t) for t in arrived[1:]]
+            finite = all(math.isfinite(t) or t == -math.inf for t in totals)
             hub.write(
                 Batch(
                     visit.network,
@@ -69,11 +77,39 @@ class Probe:
                     visit.live_dropout or visit.live_batchnorm,
                     visit.live_dropout,
                     visit.live_batchnorm,
+                    finite,
                 )
             )
 
         visit.facts["prints"] = visit.prints if not visit.grad else None
-        hub.deferred.put([] if visit.prints is None else [visit.prints], receive)
+        sums = visit.facts.pop("sums", [])
+        hub.deferred.put([] if visit.prints is None else [visit.prints, *sums], receive)
+        for axis, per, cut in visit.facts.pop("frames", ()):
+            self._write_frames(visit, phase, passage, axis, per, cut)
+
+    def _cut(self, visit: Visit, tensors: list[torch.Tensor]) -> list[tuple[int, int, torch.Tensor]]:
+        """(axis, frames an example, fingerprints) of the first float sequence, along either axis that may be time."""
+        found: list[tuple[int, int, torch.Tensor]] = []
+        x = next((t.detach() for t in tensors if t.is_floating_point() and t.dim() == 3), None)
+        if x is None:
+            return found
+        for axis in (1, 2):
+            rows = x.movedim(axis, 1)
+            count, key = rows.shape[0] * rows.shape[1], (visit.network, visit.grad, axis)
+            if rows.shape[1] < 2 or rows.shape[2] < LEAST_VALUES or self._frames.get(key, 0) + count > MOST_FRAMES:
+                continue
+            self._frames[key] = self._frames.get(key, 0) + count
+            flat = rows.reshape(count, rows.shape[2])
+            varied = (flat != flat[:, :1]).any(1)
+            found.append((axis, rows.shape[1], fingerprints([flat]) * varied))
+        return found
+
+    def _write_frames(self, visit: Visit, phase: str, passage: int, axis: int, per: int, cut: torch.Tensor) -> None:
+        def receive(arrived: list[torch.Tensor]) -> None:
+            text = packed(arrived[0].tolist(), "q")
+            self._hub.write(Frames(visit.network, phase, passage, visit.iteration, axis, per, text))
+
+        self._hub.deferred.put([cut], receive)
 
     def _switching(self, visit: Visit) -> tuple[list[weakref.ref], list[weakref.ref]]:
         """The dropouts and batch norms of a network, found once."""

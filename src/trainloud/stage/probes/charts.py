@@ -6,17 +6,22 @@ miss (integer inputs, argmax, all-zero gradients) and needs no differentiable in
 """
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import torch
+from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
 
-from trainloud.core.records import Foresight, Independence, Linearity
+from trainloud.core.place import Place
+from trainloud.core.records import Copying, Foresight, Independence, Linearity, Stochastic
+from trainloud.stage.code import persons_line
 from trainloud.stage.hub import Hub
+from trainloud.stage.linear import linearity
 from trainloud.stage.replica import outputs_of, random_state_kept
-
 from trainloud.stage.visit import Visit, named_arguments
 
-MOST_ELEMENTS = 8_000_000  # of the inputs, after that
+MOST_ELEMENTS = 8_000_000  # of the inputs
+EXAMPLES = (12, 11, 13, 10)  # of a batch that are enough; the first that is no other axis's length
 TOLERANCE = 1e-4  # relative change of an output that rounding can explain in single precision
 
 
@@ -36,7 +41,20 @@ class Probe:
         if visit.network not in self._held:
             kept = Visit(visit.module, visit.network, visit.step, visit.args, True, True, kwargs=dict(visit.kwargs))
             kept.size, kept.iteration, kept.facts = visit.size, visit.iteration, visit.facts
+            visit.facts["loaded"] = self._hub.batch_size()
             self._held[visit.network] = kept
+
+    def inner_start(self, module: torch.nn.Module, args: tuple[Any, ...]) -> None:
+        """A recurrent or attention layer that takes time first: does the batch stand on that axis?"""
+        visit = self._hub.visit
+        if visit is None or not visit.grad or visit.network in self._done or "sequence" in visit.facts:
+            return
+        x = args[0] if args else None
+        if getattr(module, "batch_first", True) is not False or not isinstance(x, torch.Tensor) or x.dim() != 3:
+            return
+        size = next((t.shape[0] for _, t in named_arguments(visit)), 0)
+        if x.shape[0] == size != x.shape[1]:
+            visit.facts["sequence"] = (type(module).__name__, persons_line())
 
     def resolved(self, visits: Sequence[Visit]) -> None:
         for number in [n for n in self._held if n in self._hub.trained]:
@@ -61,7 +79,7 @@ class Probe:
                 reason = f"the network's copy did not run: {type(error).__name__}: {error}"[:300]
                 self._hub.write(_no_chart(visit, full_batch, reason))
                 return
-            for chart in (foresight, linearity):
+            for chart in (foresight, copying, _linearity, stochastic):
                 try:
                     found = chart(visit)
                 except Exception as error:
@@ -80,10 +98,14 @@ def _float_spread(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 
 def _exchange(t: torch.Tensor, axis: int, keep: torch.Tensor) -> torch.Tensor:
-    """The tensor with every slice along `axis` outside `keep` replaced by its neighbour's neighbour."""
-    moved = t.roll(1, axis).flip([a for a in range(1, t.dim()) if a != axis] or [0] if axis else [])
+    """The tensor with every slice along `axis` outside `keep` taken from other examples.
+
+    Each column keeps to its own values (or between them): an index out of range would end a CUDA process.
+    """
+    along = 0 if t.shape[0] > 1 else axis
+    moved = t.roll(1, along)
     if t.is_floating_point():
-        moved = moved * 0.5 + t.roll(2, axis) * 0.7
+        moved = moved * 0.6 + t.roll(2, along) * 0.4
     shape = [1] * t.dim()
     shape[axis] = t.shape[axis]
     return torch.where(keep.reshape(shape).to(t.device), t, moved.to(t.dtype))
@@ -109,11 +131,18 @@ def _related(visit: Visit, pairs: list[tuple[str, torch.Tensor]], size: int) -> 
             return True
         if t.dim() and t.shape[0] != size:
             return True
+        if t.dim() == 1 and not t.is_floating_point() and _names_groups(t):
+            return True
     values = [*visit.args, *visit.kwargs.values()]
     if any(isinstance(v, torch.Tensor) and v.layout is not torch.strided for v in values):
         return True
     held = [*visit.module.buffers(), *(v for m in visit.module.modules() for v in vars(m).values())]
     return any(isinstance(b, torch.Tensor) and b.dim() == 2 and b.shape == (size, size) for b in held)
+
+
+def _names_groups(t: torch.Tensor) -> bool:
+    """Ascending with repetitions from 0: which graph or point cloud each row belongs to."""
+    return int(t[0]) == 0 and bool((t[1:] >= t[:-1]).all()) and 1 <= int(t[-1]) < t.shape[0] - 1
 
 
 def independence(visit: Visit, full_batch: bool) -> Independence:
@@ -124,54 +153,101 @@ def independence(visit: Visit, full_batch: bool) -> Independence:
     main = next((t for _, t in pairs if t.is_floating_point()), pairs[0][1])
     if main.shape[0] < 2:
         return _no_chart(visit, full_batch, "a batch of one example")
+    if _related(visit, pairs, main.shape[0]):
+        return replace(_no_chart(visit, full_batch, "its inputs relate the examples to each other"), related=True)
     if sum(t.numel() for _, t in pairs) > MOST_ELEMENTS:
         return _no_chart(visit, full_batch, "the inputs are too large")
-    related = _related(visit, pairs, main.shape[0])
-    args, kwargs = _substituted(visit, {})
-    base = outputs_of(visit.module, args, kwargs)
-    if not bool(_float_spread(base, outputs_of(visit.module, args, kwargs)).max() == 0):
-        return _no_chart(visit, full_batch, "two runs on the same batch from the same random numbers differ")
-    found, worst, ordered = [], 0.0, False
-    for axis in range(min(main.dim(), 2)):
-        for out_axis in range(min(base.dim(), 2)):
-            if base.shape[out_axis] == main.shape[axis] and main.shape[axis] > 1:
-                spread, before, after = _mixing(visit, pairs, main, base, axis, out_axis)
-                found.append((axis, out_axis, spread <= TOLERANCE))
-                if axis == out_axis == 0:
-                    worst, ordered = spread, before > TOLERANCE >= after
-    softmax = next(
-        ((a, where) for a, shape, where in visit.facts.get("softmaxes", ()) if a == 0 and len(shape) <= 3), (-1, None)
-    )
-    batch_axis = 0 if visit.iteration >= 0 else -1
-    return Independence(
-        visit.network, visit.step, tuple(found), batch_axis, worst, ordered, softmax[0], softmax[1], full_batch,
-        related, "" if found else "no axis of the output has the length of the batch",
+    try:
+        found = _apart(_few(visit, main), full_batch)
+    except (RuntimeError, ValueError, IndexError):  # a network built for one size of batch
+        found = _apart(visit, full_batch)
+    sizes = [a for a in range(min(main.dim(), 2)) if main.shape[a] == visit.facts.get("loaded")]
+    sequence, place = visit.facts.get("sequence", ("", None))
+    softmax = next(((a, w) for a, shape, w in visit.facts.get("softmaxes", ()) if _over_batch(a, shape, main)), (-1, None))
+    return replace(
+        found, batch_axis=sizes[0] if len(sizes) == 1 else -1, softmax_axis=softmax[0], softmax_where=softmax[1],
+        shape=tuple(main.shape), sequence=sequence, sequence_where=place,
     )  # fmt: skip
 
 
+def _over_batch(axis: int, shape: tuple[int, ...], main: torch.Tensor) -> bool:
+    return axis == 0 and len(shape) >= 2 and shape[0] == main.shape[0]
+
+
+def _few(visit: Visit, main: torch.Tensor) -> Visit:
+    """The same visit with the first examples only."""
+    enough = next(n for n in EXAMPLES if n not in main.shape[1:])
+    if main.shape[0] <= enough:
+        return visit
+    change = {id(t): t[:enough] for _, t in named_arguments(visit) if t.shape[0] == main.shape[0]}
+    args, kwargs = _substituted(visit, change)
+    few = Visit(visit.module, visit.network, visit.step, args, True, True, kwargs=kwargs)
+    few.facts = visit.facts
+    return few
+
+
+def _apart(visit: Visit, full_batch: bool) -> Independence:
+    pairs = named_arguments(visit)
+    main = next((t for _, t in pairs if t.is_floating_point()), pairs[0][1])
+    base = outputs_of(visit.module, visit.args, visit.kwargs)
+    if not bool(base.isfinite().all()):
+        return _no_chart(visit, full_batch, "its output is not finite")
+    if not torch.equal(base, outputs_of(visit.module, visit.args, visit.kwargs)):
+        return _no_chart(visit, full_batch, "two runs on the same batch from the same random numbers differ")
+    found, worst, ordered, alive = [], 0.0, False, False
+    for axis in range(min(main.dim(), 2)):
+        for out_axis in range(min(base.dim(), 2)):
+            if base.shape[out_axis] == main.shape[axis] and main.shape[axis] > 1:
+                mixing = [_mixing(visit, pairs, base, axis, out_axis, at) for at in _places(main.shape[axis])]
+                alive = alive or any(m.own or m.others for m in mixing)
+                spread = max(m.others for m in mixing)
+                found.append((axis, out_axis, spread <= TOLERANCE))
+                if axis == out_axis == 0:
+                    worst = spread
+                    ordered = all(m.own > TOLERANCE and m.before > TOLERANCE >= m.after for m in mixing)
+    if found and not alive:
+        return _no_chart(visit, full_batch, "its output does not change with its input")
+    return Independence(
+        visit.network, visit.step, tuple(found), -1, worst, ordered, -1, None, full_batch, False,
+        "" if found else "no axis of the output has the length of the batch",
+        output_shape=tuple(base.shape),
+    )  # fmt: skip
+
+
+def _places(n: int) -> tuple[int, ...]:
+    """Slices that are looked at: one in each half."""
+    return tuple(sorted({max(1, n // 4), max(1, n // 2 + n // 4)})) if n > 3 else (n // 2,)
+
+
+class _Mixing(NamedTuple):
+    """Change of one output slice, over its own scale."""
+
+    own: float
+    others: float
+    before: float
+    after: float
+
+
 def _mixing(
-    visit: Visit, pairs: list[tuple[str, torch.Tensor]], main: torch.Tensor, base: torch.Tensor, axis: int, out_axis: int
-) -> tuple[float, float, float]:
-    """Change of one output slice by all others, by those before and by those after, over the change by its own."""
-    n = main.shape[axis]
-    middle = n // 2
+    visit: Visit, pairs: list[tuple[str, torch.Tensor]], base: torch.Tensor, axis: int, out_axis: int, at: int
+) -> _Mixing:
+    """How far an output slice changes with the input slice at its place, with all others, those before, those after."""
+    n = base.shape[out_axis]
     index = torch.arange(n)
 
-    def change(keep: torch.Tensor) -> torch.Tensor:
-        swaps = {
-            id(t): _exchange(t, axis, keep) for _, t in pairs if t.dim() > axis and t.shape[axis] == n
-        }
+    def change(keep: torch.Tensor) -> float:
+        swaps = {id(t): _exchange(t, axis, keep) for _, t in pairs if t.dim() > axis and t.shape[axis] == n}
         out = outputs_of(visit.module, *_substituted(visit, swaps))
-        if out.shape != base.shape:
-            return torch.full_like(base.select(out_axis, middle).double(), float("nan"))
-        return _float_spread(base.select(out_axis, middle), out.select(out_axis, middle))
+        if out.shape != base.shape or not bool(out.isfinite().all()):
+            raise ValueError("its output changes its shape or is not finite when examples are exchanged")
+        return float(_float_spread(base.select(out_axis, at), out.select(out_axis, at)).max())
 
-    own = float(change(index != middle).max())
+    own = change(index != at)
     scale = max(own, float(base.double().std()) * 1e-2, 1e-12)
-    by_all = float(change(index == middle).max()) / scale
-    if not by_all > TOLERANCE:
-        return by_all, 0.0, 0.0
-    return by_all, float(change(index >= middle).max()) / scale, float(change(index <= middle).max()) / scale
+    others = change(index == at) / scale
+    if others <= TOLERANCE:
+        return _Mixing(own / scale, others, 0.0, 0.0)
+    return _Mixing(own / scale, others, change(index >= at) / scale, change(index <= at) / scale)
 
 
 def foresight(visit: Visit) -> Foresight | None:
@@ -200,10 +276,44 @@ def foresight(visit: Visit) -> Foresight | None:
 
     past = change(index > cut)
     future = change(index <= cut)
+    if past == 0 and future == 0:
+        reason = "its output does not change with its input"
+        return Foresight(visit.network, visit.step, argument, shift, share, 0.0, 0, reason)
     lag = 0
     if past > 0 and future > TOLERANCE * past:
         lag = next((k for k in range(1, n - cut) if change(index != cut + k) > TOLERANCE * past), 0)
     return Foresight(visit.network, visit.step, argument, shift, share, future / max(past, 1e-12), lag)
+
+
+def copying(visit: Visit) -> Copying | None:
+    """For a network whose targets are its own input: does an output see the inputs before, at and after its place?"""
+    argument, _, share = visit.facts.get("shifts", {}).get(0, ("", 0, 0.0))
+    source = dict(named_arguments(visit)).get(argument)
+    if share < 0.9 or source is None or source.is_floating_point():
+        return None
+    base = outputs_of(visit.module, *_substituted(visit, {}))
+    for axis in (1, 0):  # time is the axis along which places depend on each other
+        if source.shape[axis] >= 4 and base.dim() > axis and base.shape[axis] == source.shape[axis]:
+            past, own, future = _seen_by_one(visit, source, base, axis)
+            if max(past, future) > TOLERANCE:
+                return Copying(visit.network, visit.step, argument, share, past, own, future)
+    return None
+
+
+def _seen_by_one(
+    visit: Visit, source: torch.Tensor, base: torch.Tensor, axis: int
+) -> tuple[float, float, float]:
+    """Change of the output in the middle by the inputs before, at and after it, over the largest of the three."""
+    place = source.shape[axis] // 2
+    index = torch.arange(source.shape[axis])
+
+    def change(keep: torch.Tensor) -> float:
+        out = outputs_of(visit.module, *_substituted(visit, {id(source): _exchange(source, axis, keep)}))
+        return float(_float_spread(base, out).select(axis, place).max())
+
+    past, own, future = change(index >= place), change(index != place), change(index <= place)
+    scale = max(past, own, future, 1e-12)
+    return past / scale, own / scale, future / scale
 
 
 def _time_axis(out: torch.Tensor, source: torch.Tensor, axis: int) -> int | None:
@@ -213,31 +323,40 @@ def _time_axis(out: torch.Tensor, source: torch.Tensor, axis: int) -> int | None
     return fits[0] if len(fits) == 1 else None
 
 
-def linearity(visit: Visit) -> Linearity | None:
-    """f(a) + f(b) - f(a+b) - f(0) of a network with one float input, over the spread of f."""
-    pairs = named_arguments(visit)
-    floats = [t for _, t in pairs if t.is_floating_point()]
-    if len(pairs) != 1 or len(floats) != 1 or floats[0].shape[0] < 2:
+def _linearity(visit: Visit) -> Linearity | None:
+    return linearity(visit, _substituted)
+
+
+class _Dropouts(TorchFunctionMode):
+    """Notes dropouts that are on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, Place | None]] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        if "dropout" in name:
+            p = kwargs.get("p", args[1] if len(args) > 1 else 0.5)
+            if kwargs.get("training", args[2] if len(args) > 2 else True) and p:
+                self.seen.append((name, persons_line()))
+        elif name == "scaled_dot_product_attention":
+            if kwargs.get("dropout_p", args[4] if len(args) > 4 else 0.0):
+                self.seen.append((name, persons_line()))
+        return func(*args, **kwargs)
+
+
+def stochastic(visit: Visit) -> Stochastic | None:
+    """A dropout that is on although every module is in evaluation mode, and how far it moves the output."""
+    if _get_current_function_mode_stack():
         return None
-    x = floats[0]
-    a, b = x, x.roll(1, 0) * 1.5
-
-    def f(value: torch.Tensor) -> torch.Tensor:
-        return outputs_of(visit.module, *_substituted(visit, {id(x): value})).double()
-
-    fa, fb = f(a), f(b)
-    rest = fa + fb - f(a + b) - f(torch.zeros_like(x))
-    spread = max(float((fa - fb).abs().max()), 1e-12)
-    weights = [m.weight for m in visit.module.modules() if _has_matrix(m)]  # type: ignore[union-attr]
-    inner = [int(w.shape[0]) for w in weights[:-1]]  # type: ignore[union-attr]
-    return Linearity(
-        visit.network, visit.step, float(rest.abs().max()) / spread, len(weights), min(inner, default=0),
-        int(x[0].numel()), int(fa[0].numel()) if fa.dim() > 1 else 1,
-    )  # fmt: skip
-
-
-def _has_matrix(module: torch.nn.Module) -> bool:
-    weight = getattr(module, "weight", None)
-    return isinstance(weight, torch.Tensor) and weight.dim() >= 2
-
-
+    with _Dropouts() as dropouts:
+        first = outputs_of(visit.module, visit.args, visit.kwargs, 0).double()
+    if not dropouts.seen:
+        return None
+    second = outputs_of(visit.module, visit.args, visit.kwargs, 1).double()
+    if first.shape != second.shape:
+        return None
+    change = float((first - second).abs().max()) / max(float(first.std()), 1e-12)
+    return Stochastic(visit.network, visit.step, *dropouts.seen[0], change) if change > 0 else None

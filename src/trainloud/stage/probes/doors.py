@@ -10,7 +10,7 @@ from trainloud.stage.describe import describe
 from trainloud.stage.fingerprint import packed
 from trainloud.stage.hub import WINDOW, Hub
 from trainloud.stage.shift import keep_inputs
-from trainloud.stage.visit import Visit, named_arguments
+from trainloud.stage.visit import Visit, named_arguments, own_parameter
 
 EVAL_KEPT = 4  # evaluation batches of a network that are kept
 MOST_COLUMNS = 1024
@@ -37,12 +37,12 @@ class Probe:
         visit = self._hub.visit
         if visit is None or "first" not in visit.facts or next(module.children(), None) is not None:
             return
-        weight = getattr(module, "weight", None)
+        weight = own_parameter(module, "weight")
         name = type(module).__name__
-        if not (isinstance(weight, torch.Tensor) and weight.dim() >= 2) and not hasattr(module, "weight_ih_l0"):
+        if (weight is None or weight.dim() < 2) and not own_parameter(module, "weight_ih_l0") is not None:
             return
         x = next((a for a in args if isinstance(a, torch.Tensor)), None)
-        if x is None or not x.is_floating_point() or x.requires_grad or len(visit.facts["first"]) >= 4:
+        if x is None or not x.is_floating_point() or x.requires_grad or len(visit.facts["first"]) >= (4 if visit.grad else 1):
             return
         visit.facts["first"].setdefault(id(module), describe(name, x))
 

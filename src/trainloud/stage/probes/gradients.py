@@ -1,10 +1,12 @@
 """Gradients, weights and updates of every parameter at sampled steps; which parameters the graph reaches."""
 
+import math
 from typing import Any
 
 import torch
 
 from trainloud.core.records import GradientSample, ParameterSample
+from trainloud.stage.code import persons_line
 from trainloud.stage.hub import WINDOW, Hub
 
 LOOKED_AT = 4096  # elements of a parameter from which its update is estimated
@@ -13,12 +15,12 @@ LOOKED_AT = 4096  # elements of a parameter from which its update is estimated
 class Probe:
     def __init__(self, hub: Hub):
         self._hub = hub
-        self._held: dict[int, int] = {}
-        self._stale: set[int] = set()
-        self._fresh = True  # no backward since the last step
+        self._holder: dict[int, int] = {}  # parameter -> the optimiser that steps it
+        self._examined: set[int] = set()  # looked at at a backward since its holder's last step
+        self._cleared: set[int] = set()  # of these, found without a gradient, or with zeros, at one of them
         self._before: dict[int, torch.Tensor] = {}
         self._first: dict[int, torch.Tensor] = {}
-        self._samples: list[tuple[int, int, torch.Tensor]] = []
+        self._after_backward: float | None = None
 
     def _parameters(self) -> list[tuple[int, int, torch.nn.Parameter]]:
         """(uid, network, parameter) of every trainable parameter of the trained networks."""
@@ -32,51 +34,63 @@ class Probe:
         return list(found.values())
 
     def backward_start(self, loss: Any) -> None:
-        if not self._fresh or not self._hub.window:
+        if not self._hub.window:
             return
-        self._fresh = False
-        self._stale = {
-            uid for uid, _, p in self._parameters() if p.grad is not None and bool(p.grad.detach().ne(0).any())
-        }
+        for uid, _, p in self._parameters():
+            self._examined.add(uid)
+            if uid not in self._cleared and (p.grad is None or not bool(_values(p.grad).ne(0).any())):
+                self._cleared.add(uid)
+
+    def backward_end(self, loss: Any) -> None:
+        if self._hub.window:
+            norms = [_norm(p) for _, _, p in self._parameters()]
+            self._after_backward = sum(n * n for n in norms if n is not None) ** 0.5
 
     def step_start(self, optimizer: Any) -> None:
+        number = self._hub.optimizers.of(optimizer)
         for group in optimizer.param_groups:
             for p in group["params"]:
-                self._held[self._hub.tensors.of(p)] = 1
+                self._holder[self._hub.tensors.of(p)] = number
         if self._hub.window:
             self._take()
 
     def _take(self) -> None:
         for uid, _, p in self._parameters():
-            piece = p.detach().reshape(-1)[:LOOKED_AT].clone()
+            piece = _piece(p).clone()
             self._before[uid] = piece
             if uid not in self._first:
-                self._first[uid] = piece[:64].clone()
+                self._first[uid] = piece
 
     def step_end(self, optimizer: Any) -> None:
         hub = self._hub
+        number = -1 if optimizer is None else hub.optimizers.of(optimizer)
         if hub.window:
             samples = tuple(self._sample(uid, network, p) for uid, network, p in self._parameters())
             norms = [s.gradient for s in samples if s.gradient is not None]
             if samples:
                 norm = sum(n * n for n in norms) ** 0.5
-                hub.write(GradientSample(hub.step, 0 if optimizer is None else id(optimizer) % 997, norm, samples))
-        self._fresh, self._stale, self._before = True, set(), {}
+                where = None if optimizer is None else persons_line()
+                hub.write(GradientSample(hub.step, number, norm, samples, self._after_backward, where))
+        if self._examined:
+            mine = {u for u in self._examined if optimizer is None or self._holder.get(u) == number}
+            self._examined -= mine
+            self._cleared -= mine
+        self._before, self._after_backward = {}, None
         if hub.step == WINDOW:
             self._settle()
 
     def _sample(self, uid: int, network: int, p: torch.nn.Parameter) -> ParameterSample:
-        grad = p.grad.detach() if p.grad is not None and not p.grad.is_sparse else None
-        norm = None if grad is None else float(grad.float().norm())
+        norm = _norm(p)
         weight = float(p.detach().float().norm())
         update = None
         if uid in self._before and self._before[uid].numel():
             before = self._before[uid].float()
-            change = float((p.detach().reshape(-1)[:LOOKED_AT].float() - before).norm())
+            change = float((_piece(p).float() - before).norm())
             update = change / max(float(before.norm()), 1e-12)
-        finite = norm is None or bool(torch.isfinite(torch.tensor(norm)))
+        finite = norm is None or math.isfinite(norm)
+        stale = uid in self._examined and uid not in self._cleared
         return ParameterSample(
-            uid, network, norm, weight, update, uid in self._stale, rows_equal(p), uid in self._held, finite
+            uid, network, norm, weight, update, stale, rows_equal(p), uid in self._holder, finite
         )
 
     def _settle(self) -> None:
@@ -90,11 +104,25 @@ class Probe:
 
     def _any_moved(self) -> bool | None:
         verdicts = [
-            not torch.equal(p.detach().reshape(-1)[:64], self._first[uid])
+            not torch.equal(_piece(p), self._first[uid])
             for uid, _, p in self._parameters()
             if uid in self._first
         ]
         return any(verdicts) if verdicts else self._hub.moved
+
+
+def _piece(p: torch.Tensor) -> torch.Tensor:
+    """Up to LOOKED_AT elements, spread over the whole: rows of an embedding that no batch named stay."""
+    flat = p.detach().reshape(-1)
+    return flat[:: flat.numel() // LOOKED_AT + 1]
+
+
+def _values(grad: torch.Tensor) -> torch.Tensor:
+    return grad.detach()._values() if grad.is_sparse else grad.detach()
+
+
+def _norm(p: torch.Tensor) -> float | None:
+    return None if p.grad is None else float(_values(p.grad).float().norm())
 
 
 def rows_equal(p: torch.Tensor) -> bool:

@@ -14,7 +14,10 @@ from trainloud.stage.visit import Visit
 
 FLAT = frozenset({"normal", "round", "floor", "ceil", "trunc", "sign", "fix"})
 """Operations whose derivative autograd takes as zero everywhere although a gradient function exists."""
+DETACHING = frozenset({"detach", "detach_", "__get__", "numpy", "tolist", "item", "argmax", "as_tensor", "tensor"})
+"""Calls whose result carries no gradient; "__get__" is the attribute `data`."""
 WALKED = 20_000  # nodes
+MOST_CALLS = 64  # places where such a call is noted
 TRACKED = 64  # losses whose graphs are followed
 
 
@@ -25,11 +28,30 @@ class _Token:
 class Probe:
     def __init__(self, hub: Hub):
         self._hub = hub
+        self._calls: set[tuple[str, Place | None]] = set()
         self._tokens: list[weakref.ref[_Token]] = []
         self._last: Any = None
         self._where: Place | None = None
         self._gradless: dict[int, tuple[torch.nn.Module, Place | None]] = {}
         self._ran: dict[int, tuple[torch.nn.Module, Place | None]] = {}
+
+    def operation(self, name: str, function: Any, args: Any, kwargs: Any, result: Any) -> None:
+        """A value was taken out of the graph: which parameters had made it?"""
+        hub = self._hub
+        if name not in DETACHING or hub.step >= WINDOW or not torch.is_grad_enabled() or len(self._calls) >= MOST_CALLS:
+            return
+        x = args[0] if args else None
+        if not isinstance(x, torch.Tensor) or x.grad_fn is None:
+            return
+        where = persons_line()
+        if (name, where) in self._calls:
+            return
+        self._calls.add((name, where))
+        upstream = tuple(hub.tensors.of(p) for p in _leaves(x.grad_fn))
+        if upstream:
+            shown = "data" if name == "__get__" else name
+            number = -1 if hub.latest is None else hub.latest.network
+            hub.write(Cut(hub.step, number, "call", shown, where, upstream, bool(hub.stack)))
 
     def inner_start(self, module: torch.nn.Module, args: tuple[Any, ...]) -> None:
         visit = self._hub.visit
@@ -69,7 +91,7 @@ class Probe:
                 continue
             seen.add((node, learned))
             children = [n for n, _ in node.next_functions if n is not None]
-            learned = learned or any(_is_trained(n) for n in children)
+            learned = learned or any(_is_weight(n) for n in children)
             order.append((node, learned))
             stack.extend((n, learned) for n in children)
         for node, learned in order:
@@ -121,6 +143,13 @@ class Probe:
 def _is_trained(node: Any) -> bool:
     variable = getattr(node, "variable", None)
     return isinstance(variable, torch.nn.Parameter) and variable.requires_grad
+
+
+def _is_weight(node: Any) -> bool:
+    """A trained matrix or kernel, or its transpose: what stands in a linear or convolutional layer."""
+    if not hasattr(node, "variable") and len(node.next_functions) == 1:
+        node = node.next_functions[0][0]
+    return _is_trained(node) and node.variable.dim() >= 2
 
 
 def _leaves(node: Any) -> list[torch.Tensor]:

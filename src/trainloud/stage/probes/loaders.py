@@ -33,8 +33,10 @@ class Probe:
         self._made: dict[int, Any] = {}
         self._running: dict[int, _Running] = {}
         self._current = -1
+        self._size = 0
         self._count = 0
         hub.iteration = lambda: self._current
+        hub.batch_size = lambda: self._size
 
     def install(self, patches: Patches) -> None:
         base = module._BaseDataLoaderIter
@@ -83,6 +85,8 @@ class Probe:
             if running is not None:
                 running.drawn += 1
                 self._current = running.number
+                loader = running.loader
+                self._size = loader.batch_size or getattr(loader.batch_sampler, "batch_size", 0) or 0
             return batch
 
         return __next__

@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -146,44 +146,61 @@ class Probe:
         axis = 1 if call.input.dim() > 1 else 0
         return (call.input.detach().argmax(axis) == call.target).sum()
 
+    def forward_end(self, visit: Visit) -> None:
+        """Losses that were computed inside the forward: by now its inputs have been kept."""
+        for sample, target in visit.facts.pop("inner_losses", ()):
+            self._hub.write(replace(sample, copies=copies(visit, target)))
+
     def _sample(self, call: Call) -> None:
         """A closer look."""
-        hub = self._hub
+        inside = bool(self._hub.stack) and self._hub.visit is not None  # not inside a criterion without parameters
+        sample = self._described(call, {} if inside else copies(call.visit, call.target.detach()))
+        if inside and call.visit is not None:
+            call.visit.facts.setdefault("inner_losses", []).append((sample, call.target.detach().clone()))
+        else:
+            self._hub.write(sample)
+
+    def _described(self, call: Call, copied: dict[str, float]) -> LossSample:
         given, target = call.input.detach(), call.target.detach()
         axis = 1 if given.dim() > 1 else 0
         row_sums = exp_sums = None
         classes, counts, ignored = 0, (), 0
         if call.kind in CLASS_KINDS:
             classes = given.shape[axis]
-            sums, exps = given.double().sum(axis), given.double().exp().sum(axis)
-            row_sums, exp_sums = (float(sums.min()), float(sums.max())), (float(exps.min()), float(exps.max()))
+            if given.numel():
+                sums, exps = given.double().sum(axis), given.double().exp().sum(axis)
+                row_sums, exp_sums = (float(sums.min()), float(sums.max())), (float(exps.min()), float(exps.max()))
         if call.by_class:
             ignored = int((target == call.options.get("ignore_index", -100)).sum())
             kept = target[(target >= 0) & (target < MOST_COUNTED) & (target != call.options.get("ignore_index", -100))]
             counts = tuple(torch.bincount(kept.reshape(-1), minlength=min(classes, MOST_COUNTED)).tolist())
-        weight = call.options.get("weight")
         made_of = origins(call.input)
-        hub.write(
-            LossSample(
-                hub.step,
-                "train" if call.grad else "eval",
-                call.kind,
-                persons_line(),
-                describe("input", given),
-                describe("target", target),
-                made_of,
-                row_sums,
-                exp_sums,
-                float((given == 0).double().mean()),
-                shortfall(made_of, target),
-                ignored,
-                target.numel(),
-                classes,
-                counts,
-                tuple(weight.tolist()) if isinstance(weight, torch.Tensor) and weight.numel() <= MOST_COUNTED else (),
-                float(call.result.detach().mean()),
-                best_constant(call.kind, given, target, call.options),
-                copies(call.visit, target),
-                call.reduction,
-            )
+        return LossSample(
+            self._hub.step,
+            "train" if call.grad else "eval",
+            call.kind,
+            persons_line(),
+            describe("input", given),
+            describe("target", target),
+            made_of,
+            row_sums,
+            exp_sums,
+            float((given == 0).double().mean()) if given.numel() else 0.0,
+            shortfall(made_of, target),
+            ignored,
+            target.numel(),
+            classes,
+            counts,
+            self._class_weights(call),
+            float(call.result.detach().mean()),
+            best_constant(call.kind, given, target, call.options),
+            copied,
+            call.reduction,
         )
+
+    @staticmethod
+    def _class_weights(call: Call) -> tuple[float, ...]:
+        weight = call.options.get("weight")
+        if call.kind in CLASS_KINDS and isinstance(weight, torch.Tensor) and weight.numel() <= MOST_COUNTED:
+            return tuple(weight.detach().reshape(-1).tolist())
+        return ()

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -9,12 +10,13 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from trainloud.core.place import Place
-from trainloud.core.records import Module, Network, NormInput, Parameter
+from trainloud.core.records import Foreign, Module, Network, NormInput, Parameter
 from trainloud.stage.code import is_persons, persons_line
 from trainloud.stage.hub import Hub
 from trainloud.stage.probes.gradients import rows_equal
-from trainloud.stage.visit import Visit
+from trainloud.stage.visit import Visit, own_parameter, tensors_in
 
+FOLLOWED = 64  # operations between two runs of one module
 SETTINGS = ("p", "momentum", "eps", "affine", "track_running_stats", "negative_slope")
 
 
@@ -22,7 +24,8 @@ class Probe:
     def __init__(self, hub: Hub):
         self._hub = hub
         self._written: set[int] = set()
-        self._foreign: dict[int, dict[int, tuple[str, int, Place | None]]] = defaultdict(dict)
+        self._foreign: dict[int, dict[int, tuple[int, Foreign]]] = defaultdict(dict)
+        self._chained: dict[int, set[str]] = defaultdict(set)
         self._last: tuple[torch.nn.Module, torch.Tensor] | None = None
 
     def forward_start(self, visit: Visit) -> None:
@@ -37,15 +40,30 @@ class Probe:
         if visit is None or not visit.grad or "members" not in visit.facts:
             return
         if id(module) not in visit.facts["members"]:
-            own = sum(p.numel() for p in module.parameters() if p.requires_grad)
-            if own and torch.is_grad_enabled():
-                where = persons_line()
-                self._foreign[visit.network].setdefault(id(module), (type(module).__name__, own, where))
+            mine = [p for p in module.parameters() if p.requires_grad]
+            if mine and torch.is_grad_enabled() and id(module) not in self._foreign[visit.network]:
+                uids = tuple(self._hub.tensors.of(p) for p in mine)
+                seen = Foreign(type(module).__name__, uids, module.training, persons_line())
+                self._foreign[visit.network][id(module)] = (sum(p.numel() for p in mine), seen)
+        elif "record" in visit.facts:
+            self._follow(visit, module, args)
         if isinstance(module, _BatchNorm) and module.training and args and isinstance(args[0], torch.Tensor):
             self._norm(visit, module, args[0])
 
+    def _follow(self, visit: Visit, module: torch.nn.Module, args: tuple[Any, ...]) -> None:
+        """Does it run on what it gave earlier in this forward?"""
+        gave = visit.facts.get("gave", {}).get(id(module))
+        x = args[0] if args else None
+        if gave is not None and isinstance(x, torch.Tensor) and x.grad_fn is not None and _leads_to(x.grad_fn, gave):
+            self._chained[visit.network].add(self._name(visit, module))
+
     def inner_end(self, module: torch.nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        if isinstance(output, torch.Tensor) and getattr(module, "weight", None) is not None:
+        visit = self._hub.visit
+        if visit is not None and "record" in visit.facts and next(module.parameters(), None) is not None:
+            first = next(tensors_in(output), None)
+            if first is not None and first.grad_fn is not None:
+                visit.facts.setdefault("gave", {})[id(module)] = first.grad_fn
+        if isinstance(output, torch.Tensor) and own_parameter(module, "weight") is not None:
             self._last = (module, output)
 
     def _norm(self, visit: Visit, module: torch.nn.Module, x: torch.Tensor) -> None:
@@ -54,7 +72,7 @@ class Probe:
             return
         seen.add(id(module))
         biased = ""
-        if self._last is not None and self._last[1] is x and getattr(self._last[0], "bias", None) is not None:
+        if self._last is not None and self._last[1] is x and own_parameter(self._last[0], "bias") is not None:
             biased = self._name(visit, self._last[0])
         per_channel = x.numel() // max(x.shape[1], 1) if x.dim() > 1 else 1
         record = NormInput(
@@ -75,8 +93,26 @@ class Probe:
             record = visit.facts.pop("record", None)
             if record is not None and visit.network not in self._written:
                 self._written.add(visit.network)
-                foreign = tuple(self._foreign.pop(visit.network, {}).values())
-                self._hub.write(Network(**{**record.__dict__, "unregistered": foreign}))
+                found = tuple(self._foreign.pop(visit.network, {}).values())
+                foreign = tuple(f for _, f in found)
+                unregistered = tuple((f.kind, n, f.where) for n, f in found)
+                chained = tuple(sorted(self._chained.pop(visit.network, ())))
+                self._hub.write(replace(record, unregistered=unregistered, foreign=foreign, chained=chained))
+            visit.facts.pop("gave", None)
+
+
+def _leads_to(node: Any, target: Any) -> bool:
+    """Whether `target` is among the last FOLLOWED operations that made what `node` gives."""
+    stack, seen = [node], {node}
+    while stack and len(seen) < FOLLOWED:
+        at = stack.pop(0)
+        if at is target:
+            return True
+        for n, _ in at.next_functions:
+            if n is not None and n not in seen:
+                seen.add(n)
+                stack.append(n)
+    return False
 
 
 def describe_network(hub: Hub, visit: Visit) -> Network:

@@ -9,7 +9,7 @@ from trainloud.core.records import Activation, Meeting
 from trainloud.stage.code import persons_line
 from trainloud.stage.describe import describe
 from trainloud.stage.hub import Hub
-from trainloud.stage.origin import KEY, origins, shortfall
+from trainloud.stage.origin import KEY, node_name, origins, shortfall
 from trainloud.stage.shift import copies
 from trainloud.stage.visit import Visit, tensors_in
 
@@ -70,15 +70,18 @@ class Probe:
             active = active | self._active[key]
         self._active[key] = active
         self._examples[key] = self._examples.get(key, 0) + units.shape[1]
-        saturated = 0.0
+        saturated = saturated_low = 0.0
         if name in SQUASHERS:
             low, high = SQUASHERS[name]
             margin = 0.01 * (high - low)
-            saturated = float(((values < low + margin) | (values > high - margin)).float().mean())
+            saturated_low = float((values < low + margin).float().mean())
+            saturated = saturated_low + float((values > high - margin).float().mean())
+        source = next((o.op for o in origins(result)[1:2]), "")
         record = Activation(
             visit.step, visit.network, order, name.rstrip("_"), persons_line(),
             type(self._hub.stack[-1]).__name__ if self._hub.stack else "", units.shape[0],
             float((values == 0).float().mean()), float((~active).float().mean()), saturated, self._examples[key],
+            source=source, saturated_low=saturated_low,
         )  # fmt: skip
         visit.facts.setdefault("activation_records", []).append((record, result.data_ptr()))
 
@@ -117,9 +120,14 @@ class Probe:
             Meeting(
                 visit.step, phase, name.strip("_"), persons_line(), describe("output", ours[0]),
                 describe("other", others[0]), tuple(result.shape), made_of, shortfall(made_of, others[0]),
-                copies(visit, others[0]),
+                copies(visit, others[0]), any(_axis_added(t) for t in ours),
             )
         )  # fmt: skip
+
+
+def _axis_added(t: torch.Tensor) -> bool:
+    """Whether the last thing done to it was to give it an axis of length 1 by `unsqueeze` or `[:, None]`."""
+    return t.grad_fn is not None and node_name(t.grad_fn) == "unsqueeze"
 
 
 def _unit_axis(result: torch.Tensor) -> int:

@@ -73,17 +73,16 @@ class Probe:
         if call.grad or visit is None or not call.by_class or call.kind == "multi_margin_loss":
             return
         classes = call.input.shape[1] if call.input.dim() > 1 else 0
-        if not 2 <= classes <= 64 or call.target.numel() > 100_000:
+        if not 2 <= classes <= 64 or call.target.numel() > 100_000 or call.target.device.type != "cpu":
             return
         number = visit.network
         pair = call.target.reshape(-1) * classes + call.input.detach().argmax(1).reshape(-1)
         kept = pair[call.target.reshape(-1) >= 0]
-        counts = torch.bincount(kept, minlength=classes * classes) if kept.device.type == "cpu" else None
-        if counts is not None:
-            total = self._confusion.setdefault(number, Counter())
-            for k in counts.nonzero().reshape(-1).tolist():
-                total[(k // classes, k % classes)] += int(counts[k])
-            total[(-1, -1)] = classes
+        counts = torch.bincount(kept, minlength=classes * classes)
+        total = self._confusion.setdefault(number, Counter())
+        for k in counts.nonzero().reshape(-1).tolist():
+            total[(k // classes, k % classes)] += int(counts[k])
+        total[(-1, -1)] = classes
 
     def resolved(self, visits: Sequence[Visit]) -> None:
         """Forwards since the last step: those without a backward were evaluation."""
@@ -103,7 +102,8 @@ class Probe:
 
     def _pass(self, number: int, visits: list[Visit]) -> Pass:
         first = visits[0]
-        prints = Counter(int(v.prints.sum()) for v in visits if v.prints is not None)
+        sums = [v.prints.sum() for v in visits if v.prints is not None]
+        prints = Counter(torch.stack(sums).tolist()) if sums else Counter()
         losses = [r for v in visits for r in v.losses]
         scored = bool(losses) or any(v.facts.get("met") for v in visits) or bool(self._metrics)
         scored = scored or any(v.iteration >= 0 and v.size > 1 for v in visits)

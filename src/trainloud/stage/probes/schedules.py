@@ -15,8 +15,9 @@ HORIZONS = ("T_max", "total_steps", "step_size", "T_0", "total_iters")
 
 
 class _Known:
-    def __init__(self, scheduler: Any, where: Place | None, step: int):
+    def __init__(self, scheduler: Any, where: Place | None, step: int, optimizer: int):
         self.ref = weakref.ref(scheduler)
+        self.optimizer = optimizer
         self.kind = type(scheduler).__name__
         self.where, self.step = where, step
         self.calls = 0
@@ -48,9 +49,17 @@ class Probe:
             finally:
                 self._depth -= 1
             if not self._depth:
-                self._known[self._ids.of(scheduler)] = _Known(scheduler, persons_line(), self._hub.step)
+                self._note(scheduler)
 
         return __init__
+
+    def _note(self, scheduler: Any) -> None:
+        """Schedules that this one drives are its parts, not the person's to step."""
+        for part in getattr(scheduler, "_schedulers", ()):
+            self._known.pop(self._ids.of(part), None)
+        optimizer = getattr(scheduler, "optimizer", None)
+        number = -1 if optimizer is None else self._hub.optimizers.of(optimizer)
+        self._known[self._ids.of(scheduler)] = _Known(scheduler, persons_line(), self._hub.step, number)
 
     def _stepping(self, original: Any) -> Any:
         def step(scheduler: Any, *args: Any, **kwargs: Any) -> Any:
@@ -73,4 +82,4 @@ class Probe:
 
     def finish(self) -> None:
         for number, k in self._known.items():
-            self._hub.write(Scheduler(number, k.kind, k.where, -1, k.calls, k.step, k.horizon, k.first))
+            self._hub.write(Scheduler(number, k.kind, k.where, k.optimizer, k.calls, k.step, k.horizon, k.first))

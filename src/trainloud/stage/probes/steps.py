@@ -5,10 +5,11 @@ from typing import Any
 
 import torch
 
-from trainloud.core.records import Optimizer, Step
+from trainloud.core.place import Place
+from trainloud.core.records import IdleOptimizer, Optimizer, Step
 from trainloud.stage.code import persons_line
 from trainloud.stage.hub import Hub
-from trainloud.stage.patches import Ids, Patches
+from trainloud.stage.patches import Patches
 
 SETTINGS = ("lr", "weight_decay", "momentum", "eps", "alpha", "dampening")
 
@@ -16,9 +17,8 @@ SETTINGS = ("lr", "weight_decay", "momentum", "eps", "alpha", "dampening")
 class Probe:
     def __init__(self, hub: Hub):
         self._hub = hub
-        self._optimizers = Ids()
-        self._made: dict[int, Any] = {}
-        self._announced: set[int] = set()
+        self._made: dict[int, IdleOptimizer] = {}
+        self._announced: dict[int, int] = {}  # optimiser -> parameters that it held when it was announced
         self._loss: torch.Tensor | None = None
         self._backwards = 0
         self._waiting = 0  # backwards since the last step or clearing
@@ -44,8 +44,11 @@ class Probe:
             patches.after(scaler, "step", self._scaler_stepped)
 
     def _note_made(self, optimizer: Any) -> None:
-        if not self._hub.busy:
-            self._made[self._optimizers.of(optimizer)] = persons_line()
+        hub = self._hub
+        if not hub.busy:
+            number = hub.optimizers.of(optimizer)
+            uids = tuple(hub.tensors.of(p) for g in optimizer.param_groups for p in g["params"])
+            self._made[number] = IdleOptimizer(number, type(optimizer).__name__, persons_line(), uids, hub.step)
 
     def _clearing(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def zero_grad(*args: Any, **kwargs: Any) -> Any:
@@ -72,23 +75,23 @@ class Probe:
         if not self._ever_stepped and self._hub.trained:
             self._remember_weights()
 
-    def step_start(self, optimizer: Any) -> None:
-        number = self._optimizers.of(optimizer)
-        if number not in self._announced:
-            self._announced.add(number)
-            self._announce(number, optimizer)
-
     def _announce(self, number: int, optimizer: Any) -> None:
-        hub = self._hub
+        """At its first step, and again when it has been given further parameters."""
         held = [p for g in optimizer.param_groups for p in g["params"]]
+        if self._announced.get(number) == len(held):
+            return
+        self._announced[number] = len(held)
+        hub = self._hub
         settings = {k: float(v) for k, v in optimizer.defaults.items() if k in SETTINGS and isinstance(v, (int, float))}
         betas = optimizer.defaults.get("betas")
         if betas is not None and len(betas) == 2:
             settings |= {"beta1": float(betas[0]), "beta2": float(betas[1])}
         plain = isinstance(optimizer, torch.optim.SGD) and not settings.get("momentum")
         uids = tuple(hub.tensors.of(p) for p in held)
+        made: Place | None = self._made[number].where if number in self._made else None
+        gradless = sum(p.grad is None for p in held)
         kind = type(optimizer).__name__
-        hub.write(Optimizer(number, hub.step, kind, self._made.get(number), uids, settings, not plain))
+        hub.write(Optimizer(number, hub.step, kind, made, uids, settings, not plain, gradless))
 
     def step_end(self, optimizer: Any) -> None:
         hub = self._hub
@@ -96,7 +99,8 @@ class Probe:
         number = -1
         if optimizer is not None:
             self._ever_stepped = True
-            number = self._optimizers.of(optimizer)
+            number = hub.optimizers.of(optimizer)
+            self._announce(number, optimizer)
             rates = tuple(float(g.get("lr", 0.0)) for g in optimizer.param_groups)
         self._waiting = 0
         parts = [] if self._loss is None else [self._loss.reshape(1)]
@@ -140,3 +144,6 @@ class Probe:
             self._hub.busy = False
             self._hub.stepped(None)
             self._hub.busy = True
+        for number, made in self._made.items():
+            if number not in self._announced:
+                self._hub.write(made)

@@ -1,0 +1,95 @@
+"""Are there trainable parameters that never take part?
+
+Why it matters: a layer that was declared and then forgotten in `forward` makes the network smaller than its author
+believes, and stops DistributedDataParallel.
+
+Remedy: call the layer in `forward`, or delete it.
+
+Known limits: pretrained models carry heads that a task does not need (poolers), so this is a note. Layers that serve in
+a later phase of training count as unused until then.
+
+Source: PyTorch DistributedDataParallel documentation ("find_unused_parameters").
+"""
+
+from trainloud.checks.model._parameters import elements, histories, known, listed
+from trainloud.core.check import Check, Runs
+from trainloud.core.finding import Finding, fired, passed, unknown
+from trainloud.core.records import Cut
+
+LEAST_SAMPLES = 4  # sampled steps
+
+
+def judge(runs: Runs) -> Finding:
+    trace = runs.watched
+    about, ran = known(trace), {u for c in trace.all(Cut) for u in c.upstream}
+    judged = {u: h for u, h in histories(trace).items() if u in about and len(h) >= LEAST_SAMPLES}
+    if not any(s.gradient for h in judged.values() for _, s in h):
+        return unknown(f"fewer than {LEAST_SAMPLES} sampled steps with gradients were seen")
+    unused = [about[u] for u, h in judged.items() if u not in ran and all(s.gradient is None for _, s in h)]
+    if not unused:
+        return passed(f"each of {len(judged)} trainable parameters got a gradient in some sampled step")
+    network = unused[0][0]
+    names = [p.name for n, p in unused if n is network]
+    share = sum(elements(p) for _, p in unused) / max(sum(elements(about[u][1]) for u in judged), 1)
+    return fired(
+        f"{len(unused)} of {len(judged)} trainable parameters never got a gradient and take no part in the forward "
+        f"({share:.1%} of the elements): {listed(names)}",
+        "each trainable parameter takes part",
+        network.defined or network.where,
+        first_step=network.step,
+        parameters=names,
+        share=share,
+    )
+
+
+CHECK = Check(fault="parameters-unused", severity="note", basis="proof", judge=judge)
+
+
+def bad() -> None:
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.c = nn.Linear(8, 16), nn.Linear(16, 16), nn.Linear(16, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.c(self.a(x).relu())
+
+    torch.manual_seed(0)
+    x = torch.randn(200, 8)
+    y = (x[:, 0] > 0).long()
+    net = Net()
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
+    for _ in range(3):
+        for rows in torch.randperm(200).split(40):
+            loss = nn.functional.cross_entropy(net(x[rows]), y[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+
+def good() -> None:
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.c = nn.Linear(8, 16), nn.Linear(16, 16), nn.Linear(16, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.c(self.b(self.a(x).relu()).relu())
+
+    torch.manual_seed(0)
+    x = torch.randn(200, 8)
+    y = (x[:, 0] > 0).long()
+    net = Net()
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
+    for _ in range(3):
+        for rows in torch.randperm(200).split(40):
+            loss = nn.functional.cross_entropy(net(x[rows]), y[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()

@@ -1,0 +1,122 @@
+"""Does clipping cut nearly every gradient down to almost nothing?
+
+Why it matters: a limit far below the usual gradient norm turns each step into one of fixed, tiny length.
+With SGD the weights then cannot travel: rate times limit times steps is all the way there is. Adam divides
+the scale out again, unless what is left disappears beside its epsilon.
+
+Remedy: record the gradient norms of an unclipped run and set the limit near their upper end (its 90th
+percentile); a limit cures rare spikes.
+
+Known limits: clipping at nearly each step is usual with Adam and is not reported. Judged for SGD by the
+longest way that the weights can go, which momentum may lengthen.
+
+Source: Pascanu, Mikolov, Bengio 2013, "On the difficulty of training recurrent neural networks", section 3.2.
+"""
+
+import math
+from statistics import median
+
+from trainloud.checks.stepping import by_optimizer, first_records, parameters, samples
+from trainloud.core.check import Check, Runs
+from trainloud.core.finding import Finding, fired, passed, unknown
+from trainloud.core.records import Optimizer, Step
+from trainloud.core.trace import Trace
+
+LEAST_STEPS = 10  # clipped steps
+NEARLY_ALL = 0.9  # share of clipped steps
+TIGHT = 20.0  # median gradient norm over the limit
+TRAVEL = 0.02  # of the weights' norm: what the whole run can move them, where training from scratch moves tens of percent
+BESIDE_EPSILON = 3.0  # Adam's epsilons: an element's gradient under so many makes a step smaller than a quarter off the rate
+
+
+def judge(runs: Runs) -> Finding:
+    trace = runs.watched
+    optimizers = first_records(trace)
+    looked = []
+    for number, steps in by_optimizer(trace).items():
+        clipped = [s for s in steps if s.clip is not None and math.isfinite(s.clip[0]) and math.isfinite(s.clip[1])]
+        if number < 0 or len(clipped) < LEAST_STEPS or any(s.scaled for s in clipped):
+            continue
+        cut = [s for s in clipped if s.clip and s.clip[1] > s.clip[0]]
+        ratio = median(s.clip[1] / max(s.clip[0], 1e-30) for s in clipped if s.clip)
+        looked.append(f"{len(cut)} of {len(clipped)} steps are clipped, the median norm is {ratio:.2g} times the limit")
+        if len(cut) < NEARLY_ALL * len(clipped) or ratio < TIGHT or number not in optimizers:
+            continue
+        harm = _harm(trace, optimizers[number], clipped)
+        if harm:
+            return fired(
+                f"{looked[-1]} ({clipped[0].clip[0] if clipped[0].clip else 0:.3g}); {harm}",
+                "a limit near the upper end of the gradient norms, which cuts rare spikes only",
+                optimizers[number].where,
+                first_step=cut[0].index,
+                clipped=len(cut),
+                steps=len(clipped),
+                ratio=ratio,
+            )
+    if not looked:
+        return unknown(f"clip_grad_norm_ was not seen before {LEAST_STEPS} steps of one optimiser without a scaler")
+    return passed("; ".join(looked))
+
+
+def _harm(trace: Trace, optimizer: Optimizer, clipped: list[Step]) -> str:
+    """What the clipping does to the weights, with its number; "" if it does no harm."""
+    limit = median(s.clip[0] for s in clipped if s.clip)
+    if "dampening" in optimizer.settings:  # SGD
+        momentum = optimizer.settings.get("momentum", 0.0)
+        way = sum(max(s.rates) * s.clip[0] for s in clipped if s.clip and s.rates) / max(1 - momentum, 1e-3)
+        start = next((s for s in samples(trace).get(optimizer.optimizer, []) if s.parameters), None)
+        norm = math.sqrt(sum(p.weight**2 for p in start.parameters)) if start else 0.0
+        if norm and way < TRAVEL * norm:
+            return f"all {len(clipped)} steps together can move the weights by {way / norm:.2%} of their norm at most"
+    elif "beta2" in optimizer.settings and "eps" in optimizer.settings:
+        known = parameters(trace)
+        elements = sum(math.prod(known[u].shape) for u in optimizer.uids if u in known)
+        each = limit / math.sqrt(elements) if elements else math.inf
+        if each < BESIDE_EPSILON * optimizer.settings["eps"]:
+            return f"an element's gradient is then about {each:.1e}, beside Adam's epsilon of {optimizer.settings['eps']:.0e}"
+    return ""
+
+
+CHECK = Check(
+    fault="gradient-clipping-too-tight",
+    severity="warning",
+    basis="heuristic",
+    judge=judge,
+    symptoms=("learning-rate-too-low", "vanishing-gradient"),
+)
+
+
+def bad() -> None:
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    x = torch.randn(200, 8)
+    y = 10 * x @ torch.randn(8, 1)
+    net = nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 1))
+    optimizer = torch.optim.SGD(net.parameters(), lr=1e-2, momentum=0.9)
+    for _ in range(3):
+        for rows in torch.randperm(200).split(20):
+            loss = nn.functional.mse_loss(net(x[rows]), y[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(net.parameters(), 1e-3)
+            optimizer.step()
+
+
+def good() -> None:
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    x = torch.randn(200, 8)
+    y = 10 * x @ torch.randn(8, 1)
+    net = nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 1))
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
+    for _ in range(3):
+        for rows in torch.randperm(200).split(20):
+            loss = nn.functional.mse_loss(net(x[rows]), y[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+            optimizer.step()
