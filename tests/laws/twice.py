@@ -148,8 +148,11 @@ FRAME = re.compile(r'^(?P<indent> *)File "(?P<file>[^"]+)", line \d+')
 TORCH = re.compile(r"/(torch|lightning|transformers)/")
 
 
-def without_torch(text: str) -> str:
-    """The text without traceback frames inside torch's own files.
+WRAPPERS = re.compile("importlib_bootstrap_of_trainloud")
+
+
+def without_torch(text: str, wrappers: bool = False) -> str:
+    """The text without traceback frames inside torch's own files, and with `wrappers` those around its functions.
 
     Hooks make torch take another branch inside `_call_impl`, so its line numbers may differ; which of the
     person's lines stand in the traceback, and in which order, may not.
@@ -158,7 +161,8 @@ def without_torch(text: str) -> str:
     for line in text.splitlines():
         frame = FRAME.match(line)
         if frame:
-            skipping = len(frame["indent"]) if TORCH.search(frame["file"]) else None
+            left_out = TORCH.search(frame["file"]) or (wrappers and WRAPPERS.search(frame["file"]))
+            skipping = len(frame["indent"]) if left_out else None
         elif skipping is not None and len(line) - len(line.lstrip()) <= skipping:
             skipping = None
         if skipping is None:

@@ -194,17 +194,16 @@ class Hub:
             if t.grad_fn is not None:
                 t.grad_fn.register_prehook(reached)
 
-    def backward(self, loss: Any, run: Callable[[], Any]) -> Any:
-        """Run a backward between its two events."""
+    def backward_starts(self, loss: Any) -> None:
         self.settle()
         self.tell("backward_start", loss)
-        result = run()
+
+    def backward_ended(self, loss: Any) -> None:
         self.counts["backwards"] += 1
         for v in self.visits:
             if v.used and v.network not in self.trained:
                 self.trained[v.network] = weakref.ref(v.module)
         self.tell("backward_end", loss)
-        return result
 
     def settle(self) -> bool:
         """Where weights were changed by hand since the last backward, that was a step: count it."""

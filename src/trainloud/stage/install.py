@@ -97,7 +97,10 @@ def _hook_backward(hub: Hub, patches: Patches) -> None:
         def backward(loss: Any, *args: Any, **kwargs: Any) -> Any:
             if hub.busy:
                 return original(loss, *args, **kwargs)
-            return hub.backward(loss, lambda: original(loss, *args, **kwargs))
+            hub.backward_starts(loss)
+            result = original(loss, *args, **kwargs)
+            hub.backward_ended(loss)
+            return result
 
         return backward
 

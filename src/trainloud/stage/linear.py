@@ -12,25 +12,25 @@ from trainloud.stage.visit import Visit, named_arguments, tensors_in
 SCALES = (1.0, 30.0)  # of the input: a tanh near zero is all but linear, far out it is not
 LEAST_CHANGE = 1e-5  # of the output's size: under it rounding decides
 PRODUCTS = frozenset({"addmm", "mm", "bmm", "convolution", "mkldnnconvolution", "cudnnconvolution", "linear", "addmv"})
-EXAMPLES = 8
 WALKED = 5_000  # nodes
 
 
-def linearity(visit: Visit, substituted: Any) -> Linearity | None:
-    """f(a) + f(b) - f(a+b) - f(0) of a network with one float input, over the spread of f."""
+def linearity(visit: Visit, substituted: Any, examples: int | None) -> Linearity | None:
+    """f(a) + f(b) - f(a+b) - f(0) of a network with one float input, over the spread of f, on the first examples."""
     pairs = named_arguments(visit)
     if len(pairs) != 1 or not pairs[0][1].is_floating_point() or pairs[0][1].shape[0] < 2:
         return None
     if any(isinstance(m, torch.nn.Embedding) for m in visit.module.modules()):
         return None  # columns that are indices
-    x = pairs[0][1].detach()[:EXAMPLES]
+    x = pairs[0][1].detach()[:examples]
 
     def f(value: torch.Tensor) -> torch.Tensor:
         return outputs_of(visit.module, *substituted(visit, {id(pairs[0][1]): value})).double()
 
     at_zero, worst = f(torch.zeros_like(x)), 0.0
     for scale in SCALES:
-        a, b = x * scale, x.roll(1, 0) * (1.5 * scale)
+        # of both signs: inputs that are all large and positive may keep every rectifier open
+        a, b = (x - x.mean()) * scale, (x.mean() - x.roll(1, 0)) * (1.5 * scale)
         fa, fb = f(a), f(b)
         spread = float((fa - fb).abs().max())
         if not spread > LEAST_CHANGE * max(float(fa.abs().max()), 1e-6):
@@ -38,14 +38,14 @@ def linearity(visit: Visit, substituted: Any) -> Linearity | None:
         worst = max(worst, float((fa + fb - f(a + b) - at_zero).abs().max()) / spread)
     if not worst < float("inf"):
         return None
-    widths = _widths(visit, x, substituted(visit, {id(pairs[0][1]): x[:2]}))
+    widths = _widths(visit, substituted(visit, {id(pairs[0][1]): x}))
     out = fa[0].numel() if fa.dim() > 1 else 1
     return Linearity(
         visit.network, visit.step, worst, len(widths), min(widths[:-1], default=0), int(x[0].numel()), int(out)
     )  # fmt: skip
 
 
-def _widths(visit: Visit, x: torch.Tensor, given: tuple[tuple[Any, ...], dict[str, Any]]) -> list[int]:
+def _widths(visit: Visit, given: tuple[tuple[Any, ...], dict[str, Any]]) -> list[int]:
     """Output widths of the weight matrices on the longest way from input to output, in order."""
     twin = replica(visit.module)
     with torch.enable_grad(), undisturbed(visit.module):

@@ -1,5 +1,6 @@
 """The function mode: sees every torch call while a closer look is taken."""
 
+import contextlib
 from typing import Any
 
 import torch
@@ -26,6 +27,15 @@ class Watching(TorchFunctionMode):
             if name not in _UNTOUCHED or func == _DATA:
                 hub.tell("operation", name, func, args, kwargs or {}, result)
         return result
+
+
+def function_mode_off(args: tuple[Any, ...]) -> contextlib.AbstractContextManager[None]:
+    """Our mode, if it is the only one, stands aside: a warning of the function then names the person's line."""
+    stack = _get_current_function_mode_stack()
+    plain = all(type(a) in (torch.Tensor, torch.nn.Parameter) for a in args if isinstance(a, torch.Tensor))
+    if plain and len(stack) == 1 and isinstance(stack[0], Watching):
+        return torch._C.DisableTorchFunction()  # type: ignore[no-any-return]
+    return contextlib.nullcontext()
 
 
 class ModeSwitch:

@@ -7,12 +7,15 @@ import io
 import random
 import sys
 import types
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 
 from trainloud.stage.visit import tensors_in
+
+_SET_ASIDE = ("training", "_forward_hooks", "_forward_pre_hooks")
 
 
 @contextlib.contextmanager
@@ -58,16 +61,17 @@ def _without_outside_hooks(module: torch.nn.Module) -> None:
 
 @contextlib.contextmanager
 def undisturbed(module: torch.nn.Module) -> Iterator[None]:
-    """Should the copy reach the original (through a closure), that runs in evaluation mode too; nothing is printed."""
-    flags = [(m, m.training) for m in module.modules()]
-    for m, _ in flags:
-        m.__dict__["training"] = False
+    """Should the copy reach the original (through a closure), that runs in evaluation mode
+    and without hooks too; nothing is printed."""
+    kept = [(m, {k: m.__dict__[k] for k in _SET_ASIDE}) for m in module.modules()]
+    for m, _ in kept:
+        m.__dict__.update(training=False, _forward_hooks=OrderedDict(), _forward_pre_hooks=OrderedDict())
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             yield
     finally:
-        for m, training in flags:
-            m.__dict__["training"] = training
+        for m, state in kept:
+            m.__dict__.update(state)
 
 
 def outputs_of(

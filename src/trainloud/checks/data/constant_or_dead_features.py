@@ -89,7 +89,7 @@ def bad() -> None:
     torch.manual_seed(0)
     pixels = torch.randint(0, 256, (400, 10), dtype=torch.uint8)
     y = (pixels[:, :3].float().sum(1) > 380).long()
-    x = (pixels // 256).float()  # whole-number division leaves nothing
+    x = (pixels / 256).long().float()  # whole numbers below one are all zero
     net = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 2))
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
     for _ in range(3):

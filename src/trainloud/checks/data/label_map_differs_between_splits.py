@@ -65,14 +65,14 @@ def verdict(one: Pass) -> tuple[float, float, list[int], bool]:
 
 def judge(runs: Runs) -> Finding:
     passes = [p for p in runs.watched.passes if sum(map(sum, p.confusion)) >= LEAST_TARGETS]
-    passes = [p for p in passes if sum(sum(row) > 0 for row in p.confusion) >= LEAST_CLASSES]
+    passes = [p for p in passes if len([row for row in p.confusion if sum(row)]) >= LEAST_CLASSES]
     if not passes:
         return unknown(f"no evaluation pass with {LEAST_CLASSES} classes or more met a loss function")
     last = passes[-1]
     plain, mended, chosen, exchanged = verdict(last)
     if not exchanged:
         return passed(f"accuracy of the last pass {plain:.1%}; the best renumbering of classes gives {mended:.1%}")
-    moved = {str(i): j for i, j in enumerate(chosen) if i != j and sum(last.confusion[i])}
+    moved = {str(i): j for i, j in enumerate(chosen) if i != j and any(last.confusion[i])}
     shown = ", ".join(f"{i} is predicted as {j}" for i, j in list(moved.items())[:5])
     return fired(
         f"accuracy of the last pass is {plain:.1%} over {sum(map(sum, last.confusion))} targets, but {mended:.1%} "

@@ -41,8 +41,8 @@ def judge(runs: Runs) -> Finding:
     from_one = absent == [0] and classes > 2 and not any(s.ignored for s in trace.all(LossSample))
     shown = ", ".join(map(str, absent[:8])) + (" ..." if len(absent) > 8 else "")
     return fired(
-        f"of {classes} outputs (loss input {first.input.shape}), {len(absent)} never are a target among {total} labels: "
-        f"{shown}; labels run from {min(labels):.0f} to {max(labels):.0f}",
+        f"of {classes} outputs (loss input {first.input.shape}), {len(absent)} never are a target among {total} "
+        f"labels: {shown}; labels run from {min(labels):.0f} to {max(labels):.0f}",
         f"labels from 0 to {classes - 2} and {classes - 1} outputs" if from_one else "one output for each class",
         first.where,
         first_step=first.step,
@@ -59,7 +59,7 @@ def _heads(trace: Trace) -> dict[int, LossSample]:
     heads: dict[int, LossSample] = {}
     for s in trace.all(LossSample):
         each = len(s.input.shape) == 2 and len(s.target.shape) == 1 and (s.step, s.input.shape[0]) in sizes
-        if s.phase == "train" and s.kind in KINDS and each and sum(s.counts):
+        if s.phase == "train" and s.kind in KINDS and each and any(s.counts):
             heads.setdefault(s.classes, s)
     return heads
 

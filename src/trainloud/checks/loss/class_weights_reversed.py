@@ -53,7 +53,7 @@ def _site(group: list[LossSample]) -> Finding:
     counts = [sum(s.counts[k] for s in group if k < len(s.counts)) for k in range(len(weight))]
     known = [(float(c), w) for c, w in zip(counts, weight, strict=True) if c > 0 and w > 0]
     if sum(counts) < ENOUGH or len(known) < 2:
-        return unknown(f"{sum(counts)} targets of {len(known)} weighted classes are too few to compare with the weights")
+        return unknown(f"{sum(counts)} targets of {len(known)} weighted classes are too few to compare with weights")
     n, w = [c for c, _ in known], [v for _, v in known]
     if max(w) / min(w) < UNEVEN or max(n) / min(n) < UNEVEN:
         return passed("classes or their weights are about even")
@@ -62,8 +62,8 @@ def _site(group: list[LossSample]) -> Finding:
     aligned = len(known) > 2 and correlation >= ALIGNED
     most, least = max(known), min(known)
     facts = (
-        f"the weight of the most frequent class is {most[1]:.3g} ({most[0] / sum(n):.0%} of the targets), of the rarest "
-        f"{least[1]:.3g} ({least[0] / sum(n):.1%}); correlation of weight and frequency {correlation:+.2f}"
+        f"the weight of the most frequent class is {most[1]:.3g} ({most[0] / sum(n):.0%} of the targets), "
+        f"of the rarest {least[1]:.3g} ({least[0] / sum(n):.1%}); correlation of weight and count {correlation:+.2f}"
     )
     if not frequencies and not aligned:
         return passed(facts)

@@ -39,7 +39,8 @@ def judge(runs: Runs) -> Finding:
     assert first.exp_row_sums is not None
     low = first.input.low
     probabilities = first.row_sums is not None and max(abs(s - 1) for s in first.row_sums) < SUM_TOLERANCE
-    looks = "probabilities, not their logarithms: its rows sum to 1" if probabilities and low is not None and low >= 0 else "raw"
+    probabilities = probabilities and low is not None and low >= 0
+    looks = "probabilities, not their logarithms: its rows sum to 1" if probabilities else "raw"
     value = f"; the loss was {last.value:.3g} at step {last.step}" if last.value is not None else ""
     return fired(
         f"in {len(bad)} of {len(samples)} sampled calls the loss input (shape {first.input.shape}) is {looks}: "

@@ -44,7 +44,7 @@ def _of(trace: Trace, chart: Independence) -> Verdict:
     if apart and not regrouped:
         return Verdict("", "", chart)
     if chart.batch_axis < 0 and not regrouped:
-        return Verdict("", "it is not known whether axis 0 of the input holds examples or the members of one set", chart)
+        return Verdict("", "it is not known whether axis 0 holds examples or the members of one set", chart)
     if chart.sequence:
         return Verdict("batch-first-confused", "", chart)
     if chart.softmax_axis == 0:

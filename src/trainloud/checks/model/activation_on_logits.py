@@ -53,8 +53,8 @@ def judge(runs: Runs) -> Finding:
     place = next(o for o in first.origins if o.op == op)
     zeros = max(s.zero_share for s in bad)
     return fired(
-        f"in {len(bad)} of {len(traced)} sampled calls the logits (shape {first.input.shape}) come straight out of {op} "
-        f"and lie in [{first.input.low:.3g}, {first.input.high:.3g}]; up to {zeros:.0%} of them are exactly zero",
+        f"in {len(bad)} of {len(traced)} sampled calls the logits (shape {first.input.shape}) come straight out of "
+        f"{op} and lie in [{first.input.low:.3g}, {first.input.high:.3g}]; up to {zeros:.0%} of them are exactly zero",
         "logits straight from a linear layer, of any sign",
         place.where or first.where,
         first_step=first.step,

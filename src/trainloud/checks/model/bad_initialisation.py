@@ -59,8 +59,8 @@ def _rows_equal(entries: list[Entry]) -> Finding | None:
         return None
     network, _, history = same[0]
     return fired(
-        f"all rows of {listed([p.name + ' ' + str(p.shape) for _, p, _ in same])} start equal and are still equal at step "
-        f"{history[-1][0]} although they are trained: each layer is one unit wide",
+        f"all rows of {listed([p.name + ' ' + str(p.shape) for _, p, _ in same])} start equal and are still equal at "
+        f"step {history[-1][0]} although they are trained: each layer is one unit wide",
         "rows that differ",
         network.defined or network.where,
         first_step=history[0][0],
@@ -80,8 +80,8 @@ def _too_large(trace: Trace) -> Finding | None:
         expected = max(s.best_constant, math.log(max(s.classes, 2)))
         if s.value > TIMES * expected and s.value > expected + NATS:
             return fired(
-                f"cross-entropy at step 0 is {s.value:.3g} for {s.classes} classes, with logits from {s.input.low:.3g} to "
-                f"{s.input.high:.3g}",
+                f"cross-entropy at step 0 is {s.value:.3g} for {s.classes} classes, with logits from "
+                f"{s.input.low:.3g} to {s.input.high:.3g}",
                 f"about ln {s.classes} = {math.log(s.classes):.3g}: small logits at the start",
                 s.where,
                 first_step=0,

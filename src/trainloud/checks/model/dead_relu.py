@@ -36,8 +36,9 @@ def judge(runs: Runs) -> Finding:
         return passed(f"at most {worst.never_active:.0%} of the units of a ReLU layer were never active")
     last = max((g[-1] for g in dead), key=lambda a: (a.never_active, a.zero_share))
     return fired(
-        f"{last.never_active:.0%} of the {last.units} units of a ReLU were never active over {last.examples} examples, and "
-        f"{last.zero_share:.1%} of its values are zero at step {last.step} ({len(dead)} of {len(judged)} ReLU layers)",
+        f"{last.never_active:.0%} of the {last.units} units of a ReLU were never active over "
+        f"{last.examples} examples, and {last.zero_share:.1%} of its values are zero at step {last.step} "
+        f"({len(dead)} of {len(judged)} ReLU layers)",
         f"under {NEVER:.0%} of the units silent",
         last.where,
         first_step=dead[0][0].step,

@@ -56,8 +56,8 @@ def _grown(trace: Trace, samples: tuple[GradientSample, ...]) -> Finding | None:
         late = mine[-2:]
         if base > 0 and all(s.norm >= GROWTH * base and abs(losses[s.step] or 0.0) >= WORSE * start for s in late):
             return fired(
-                f"the gradient norm grew from {base:.3g} in the first steps to {late[-1].norm:.3g} at step {late[-1].step}, "
-                f"and the loss from {start:.3g} to {losses[late[-1].step]:.3g}",
+                f"the gradient norm grew from {base:.3g} in the first steps to {late[-1].norm:.3g} at step "
+                f"{late[-1].step}, and the loss from {start:.3g} to {losses[late[-1].step]:.3g}",
                 f"growth of the norm under {GROWTH:g} times, and a falling loss",
                 first_step=late[0].step,
                 growth=late[-1].norm / base,
@@ -106,7 +106,7 @@ def bad() -> None:
 
     torch.manual_seed(0)
     x = torch.randn(200, 5)
-    y = 3 * x[:, :1]
+    y = 3 * x[:, :1] + 2 * x[:, 1:2] ** 2 - x[:, 2:3]
     net = nn.Sequential(nn.Linear(5, 32), nn.ReLU(), nn.Linear(32, 1))
     optimizer = torch.optim.SGD(net.parameters(), lr=5.0)
     for _ in range(10):
@@ -123,7 +123,7 @@ def good() -> None:
 
     torch.manual_seed(0)
     x = torch.randn(200, 5)
-    y = 3 * x[:, :1]
+    y = 3 * x[:, :1] + 2 * x[:, 1:2] ** 2 - x[:, 2:3]
     net = nn.Sequential(nn.Linear(5, 32), nn.ReLU(), nn.Linear(32, 1))
     optimizer = torch.optim.SGD(net.parameters(), lr=1e-2)
     for _ in range(10):

@@ -78,8 +78,8 @@ def judge(runs: Runs) -> Finding:
     costly = taken >= COSTLY_STEPS and taken >= COSTLY_SHARE * len(trace.steps)
     severe = group in (SQUARED, ABSOLUTE) and costly
     return fired(
-        f"{first[0].kind} at step 0 is {start:.4g}; the best constant output gives {best:.4g}, which the run needed {taken} "
-        f"of its {len(trace.steps)} steps to reach",
+        f"{first[0].kind} at step 0 is {start:.4g}; the best constant output gives {best:.4g}, which the run needed "
+        f"{taken} of its {len(trace.steps)} steps to reach",
         f"about {best:.4g} at step 0, from a bias set to the targets' mean or the classes' log-odds",
         first[0].where,
         first_step=0,

@@ -34,7 +34,7 @@ def judge(runs: Runs) -> Finding:
     ahead = f"; the nearest one seen lies {worst.lag} ahead" if worst.lag else ""
     return fired(
         f"{worst.agreement:.0%} of the targets are the input {worst.shift} place{'s' * (worst.shift > 1)} later, and "
-        f"exchanging only later inputs changes earlier outputs by {worst.leak:.3g} times what earlier inputs do{ahead}",
+        f"exchanging only later inputs changes earlier outputs by {worst.leak:.3g} times what earlier do{ahead}",
         "no change: the output at t depends on inputs up to t alone",
         network.defined or network.where if network is not None else None,
         first_step=worst.step,
@@ -45,7 +45,11 @@ def judge(runs: Runs) -> Finding:
 
 
 CHECK = Check(
-    fault="future-leaks-into-past", severity="error", basis="proof", judge=judge, symptoms=("target-leaks-into-features",)
+    fault="future-leaks-into-past",
+    severity="error",
+    basis="proof",
+    judge=judge,
+    symptoms=("target-leaks-into-features",),
 )
 
 

@@ -11,8 +11,10 @@ Source: Karpathy, "A Recipe for Training Neural Networks" (init well, verify); P
 regression.
 """
 
+from collections.abc import Sequence
+
 from trainloud.core.check import Check, Runs
-from trainloud.core.finding import Finding, fired, passed, unknown
+from trainloud.core.finding import Finding, Severity, fired, passed, unknown
 from trainloud.core.records import LossSample, Meeting, Tensor
 
 REGRESSIONS = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
@@ -30,17 +32,23 @@ def _excess(op: str, target: Tensor) -> float:
     return max(low - target.low, target.high - high, 0.0) / target.std
 
 
+def _target(sample: LossSample | Meeting) -> Tensor:
+    return sample.target if isinstance(sample, LossSample) else sample.other
+
+
+def _out_of_reach(sample: LossSample | Meeting) -> bool:
+    return sample.outside >= LEAST_OUTSIDE and _excess(sample.origins[0].op, _target(sample)) >= LEAST_EXCESS
+
+
 def judge(runs: Runs) -> Finding:
     trace = runs.watched
     losses = [s for s in trace.all(LossSample) if s.kind in REGRESSIONS and s.phase == "train" and s.origins]
     by_hand = [m for m in trace.all(Meeting) if m.phase == "train" and m.op in SUBTRACTIONS and m.origins]
     if not losses and not by_hand:
         return unknown("no regression loss was seen with the operations that made its input")
-    for seen, severity in ((losses, "warning"), (by_hand, "note")):
-        bad = [
-            (s, t) for s in seen for t in [s.target if isinstance(s, LossSample) else s.other]
-            if s.outside >= LEAST_OUTSIDE and _excess(s.origins[0].op, t) >= LEAST_EXCESS
-        ]  # fmt: skip
+    kinds: tuple[tuple[Sequence[LossSample | Meeting], Severity], ...] = ((losses, "warning"), (by_hand, "note"))
+    for seen, severity in kinds:
+        bad = [(s, _target(s)) for s in seen if _out_of_reach(s)]
         if not bad or len(bad) < len(seen) / 2:
             continue
         sample, target = max(bad, key=lambda pair: pair[0].outside)
@@ -51,12 +59,12 @@ def judge(runs: Runs) -> Finding:
             "targets within the range of the last activation",
             sample.origins[0].where or sample.where,
             first_step=bad[0][0].step,
-            severity=severity,  # type: ignore[arg-type]
+            severity=severity,
             outside=sample.outside,
             low=target.low,
             high=target.high,
         )
-    most = max(s.outside for s in [*losses, *by_hand])
+    most = max([s.outside for s in losses] + [m.outside for m in by_hand])
     return passed(f"at most {most:.1%} of the targets lie outside the range of the last activation")
 
 

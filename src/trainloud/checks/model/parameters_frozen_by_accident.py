@@ -36,8 +36,8 @@ def judge(runs: Runs) -> Finding:
     names = [about[u][1].name for u in frozen if u in about]
     pretrained = any(c.action == "load" for c in trace.all(Checkpoint))
     return fired(
-        f"{len(frozen)} parameters that an optimiser holds ({listed(names)}) belong to layers that ran with gradients off "
-        f"inside a training forward, and got none in {max(len(samples.get(u, ())) for u in frozen)} sampled steps",
+        f"{len(frozen)} parameters that an optimiser holds ({listed(names)}) belong to layers that ran with gradients "
+        f"off inside a training forward, and got none in {max(len(samples.get(u, ())) for u in frozen)} sampled steps",
         "gradients on, or parameters that no optimiser holds",
         cut.where,
         first_step=cut.step,

@@ -37,8 +37,8 @@ def judge(runs: Runs) -> Finding:
         return passed(f"at most {most:.0%} of the values of a sigmoid or tanh layer are at its ends at the last sample")
     first, last = stuck[0][0], stuck[0][-1]
     return fired(
-        f"{first.saturated:.0%} of the values of a {first.op} with {first.units} units lie within 1 % of its ends at step "
-        f"{first.step}, and {last.saturated:.0%} at step {last.step} ({len(stuck)} of {len(judged)} such layers)",
+        f"{first.saturated:.0%} of the values of a {first.op} with {first.units} units lie within 1 % of its ends at "
+        f"step {first.step}, and {last.saturated:.0%} at step {last.step} ({len(stuck)} of {len(judged)} such layers)",
         f"under {SATURATED:.0%} of the values at the flat ends",
         last.where,
         first_step=first.step,

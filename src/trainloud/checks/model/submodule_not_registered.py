@@ -33,8 +33,9 @@ def judge(runs: Runs) -> Finding:
         elements = sum(n for _, n in lost)
         kinds = sorted({f.kind for f, _ in lost})
         return fired(
-            f"{len(lost)} module{'s' * (len(lost) > 1)} ({', '.join(kinds)}) with {elements} trainable elements ran inside "
-            f"{network.kind}, whose parameters() holds {own} elements and none of theirs; no optimiser holds them",
+            f"{len(lost)} module{'s' * (len(lost) > 1)} ({', '.join(kinds)}) with {elements} trainable elements "
+            f"ran inside {network.kind}, whose parameters() holds {own} elements and none of theirs; "
+            "no optimiser holds them",
             "every layer that runs is registered with the network",
             lost[0][0].where,
             first_step=network.step,

@@ -25,8 +25,8 @@ from trainloud.core.trace import Trace
 LEAST_STEPS = 10  # clipped steps
 NEARLY_ALL = 0.9  # share of clipped steps
 TIGHT = 20.0  # median gradient norm over the limit
-TRAVEL = 0.02  # of the weights' norm: what the whole run can move them, where training from scratch moves tens of percent
-BESIDE_EPSILON = 3.0  # Adam's epsilons: an element's gradient under so many makes a step smaller than a quarter off the rate
+TRAVEL = 0.02  # of the weights' norm: how far a run can move them; training from scratch moves tens of percent
+BESIDE_EPSILON = 3.0  # Adam's epsilons: under so many, a gradient's step falls a quarter or more short of the rate
 
 
 def judge(runs: Runs) -> Finding:
@@ -73,7 +73,8 @@ def _harm(trace: Trace, optimizer: Optimizer, clipped: list[Step]) -> str:
         elements = sum(math.prod(known[u].shape) for u in optimizer.uids if u in known)
         each = limit / math.sqrt(elements) if elements else math.inf
         if each < BESIDE_EPSILON * optimizer.settings["eps"]:
-            return f"an element's gradient is then about {each:.1e}, beside Adam's epsilon of {optimizer.settings['eps']:.0e}"
+            epsilon = optimizer.settings["eps"]
+            return f"an element's gradient is then about {each:.1e}, beside Adam's epsilon of {epsilon:.0e}"
     return ""
 
 

@@ -49,8 +49,8 @@ def judge(runs: Runs) -> Finding:
     made = first_records(trace).get(steps[0].optimizer)
     first = bad[0]
     return fired(
-        f"before {len(bad)} of {len(steps)} steps the gradients of {first.discarded} of {first.backwards} backward calls, "
-        "on different batches, were cleared unused",
+        f"before {len(bad)} of {len(steps)} steps the gradients of {first.discarded} of {first.backwards} backward "
+        "calls, on different batches, were cleared unused",
         f"one clearing for each step, and a gradient from all {first.backwards} micro-batches",
         made.where if made else None,
         first_step=first.index,

@@ -40,10 +40,8 @@ def tail(steps: list[Step], level: float) -> int:
 
 def judge(runs: Runs) -> Finding:
     trace = runs.watched
-    groups = {
-        n: steps for n, steps in by_optimizer(trace).items() if len(steps) >= LEAST_STEPS and all(s.rates for s in steps)
-    }
-    groups = {n: steps for n, steps in groups.items() if max(max(s.rates) for s in steps) > 0}
+    groups = {n: [s for s in steps if s.rates] for n, steps in by_optimizer(trace).items()}
+    groups = {n: s for n, s in groups.items() if len(s) >= LEAST_STEPS and max(max(t.rates) for t in s) > 0}
     if not groups:
         return unknown(f"no optimiser made {LEAST_STEPS} steps with a learning rate")
     longest = 0.0
@@ -67,8 +65,8 @@ def _fired(trace: Trace, number: int, steps: list[Step], count: int, severity: s
     peak = max(max(s.rates) for s in steps)
     least = max(start.rates)
     return fired(
-        f"the learning rate of {made.kind if made else 'the optimiser'} peaked at {peak:.3g} and was {least:.3g} or less "
-        f"from step {start.index} on, for {count} of {len(steps)} steps ({count / len(steps):.0%})",
+        f"the learning rate of {made.kind if made else 'the optimiser'} peaked at {peak:.3g} and was {least:.3g} or "
+        f"less from step {start.index} on, for {count} of {len(steps)} steps ({count / len(steps):.0%})",
         "a rate that falls to nothing only near the end of the run",
         where,
         first_step=start.index,

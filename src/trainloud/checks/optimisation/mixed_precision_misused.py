@@ -41,8 +41,8 @@ def judge(runs: Runs) -> Finding:
         assert first.step.clip is not None
         return fired(
             f"gradients were clipped from a norm of {first.step.clip[1]:.3g} to {first.step.clip[0]:.3g} while still "
-            f"scaled: {made.kind if made else 'the optimiser'} then used a gradient of norm {first.norm:.1e}, at {len(bad)} "
-            f"of {len(clipped)} sampled clipped steps",
+            f"scaled: {made.kind if made else 'the optimiser'} then used a gradient of norm {first.norm:.1e}, at "
+            f"{len(bad)} of {len(clipped)} sampled clipped steps",
             f"a gradient of norm {first.step.clip[0]:.3g} after clipping to that limit",
             first.where or (made.where if made else None),
             first_step=first.step.index,

@@ -48,7 +48,7 @@ def judge(runs: Runs) -> Finding:
     shown = any("nan" in f.lower() or "inf" in f.lower() for p in trace.all(Pass) for f in p.figures)
     if lost and shown:
         return passed(f"the loss was not finite from step {bad[0]} on, and the script printed it")
-    how = f"to the end of the run ({len(bad)} of {len(steps)} steps)" if lost else f"at {len(bad)} of {len(steps)} steps"
+    how = f"at {len(bad)} of {len(steps)} steps{', to the end of the run' if lost else ''}"
     share = len(bad) / len(steps)
     made = next(iter(by_optimizer(trace)), -1)
     return fired(

@@ -7,8 +7,9 @@ layer is replaced, from another model's parameters, or from groups of which one 
 Remedy: build the optimiser after the model is complete and from all of its parameters; where a part is
 meant to stay fixed, say so with `requires_grad_(False)`.
 
-Known limits: parameters of an optimiser that was made and never stepped are left to other checks. Parameters that were loaded from a checkpoint, that change by other means, or whose values do
-not look like a fresh initialisation, may be meant to stay as they are.
+Known limits: parameters that were loaded from a checkpoint, that change by other means, or whose values do
+not look like a fresh initialisation, may be meant to stay as they are. Those of an optimiser that was made
+and never stepped are left to other checks.
 
 Source: zjunlp/HVPNeT#5; pytorch#14467; huggingface/accelerate#2665; sbi-dev/sbi#200.
 """
@@ -72,11 +73,12 @@ def judge(runs: Runs) -> Finding:
         return passed(f"the optimisers hold all parameters that get gradients ({count})")
     from_file = loaded(trace)
     fresh_start = [m for m in missing if m[0].uid not in from_file]
-    stale = [o for o in optimizers.values() if o.uids and o.gradless == len(o.uids)]
-    if stale:
-        return _fired(trace, missing, stale[0], "all of the tensors that it holds are without a gradient: they are others")
     if not fresh_start:
         return passed(f"{len(missing)} parameters outside the optimisers were loaded from a checkpoint and stay fixed")
+    known = parameters(trace).keys()
+    stale = [o for o in optimizers.values() if o.uids and o.gradless == len(o.uids) and not known & set(o.uids)]
+    if stale:
+        return _fired(trace, fresh_start, stale[0], "all tensors are without a gradient and of no trained network")
     names = [p for p, _ in fresh_start]
     return _fired(trace, fresh_start, next(iter(optimizers.values())), "", _certainty(trace, names))
 
@@ -113,8 +115,8 @@ def _fired(
     certain = {"error": "proof", "warning": "heuristic", "note": "heuristic"}
     return fired(
         f"{len(missing)} trainable parameters ({total / all_of_them:.0%} of the elements) are in no parameter group: "
-        f"{', '.join(names[:6])}{' ...' if len(names) > 6 else ''}; they had gradients at {len(steps)} sampled steps and "
-        f"did not change{'. Of ' + optimizer.kind + ', ' + why if why else ''}",
+        f"{', '.join(names[:6])}{' ...' if len(names) > 6 else ''}; they had gradients at {len(steps)} sampled steps "
+        f"and did not change{'. Of ' + optimizer.kind + ', ' + why if why else ''}",
         "each parameter that gets a gradient in a group of an optimiser, or requires_grad off",
         optimizer.where,
         first_step=steps[0],

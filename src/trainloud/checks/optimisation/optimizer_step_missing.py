@@ -81,7 +81,9 @@ def _any_update(trace: Trace) -> bool:
 def _once_an_epoch(steps: tuple[Step, ...]) -> int:
     """Backwards whose gradients were cleared unused, if each step stands alone in its pass over the loader; else 0."""
     epochs = [s.epoch for s in steps]
-    if len(steps) < LEAST_STEPS or min(epochs) < 0 or len(set(epochs)) < len(epochs):
+    if len(steps) < LEAST_STEPS or any(s.optimizer < 0 or s.epoch < 0 for s in steps):
+        return 0
+    if len(set(epochs)) < len(epochs):
         return 0
     discarded = [s.discarded for s in steps]
     return sum(discarded) if min(discarded) >= WASTED else 0

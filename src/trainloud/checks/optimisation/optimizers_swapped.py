@@ -11,8 +11,6 @@ another steps without a fresh gradient of its own.
 Source: Lornatang/ESRGAN-PyTorch#39.
 """
 
-from collections.abc import Sequence
-
 from trainloud.checks.stepping import Sample, first_records, has_gradient, samples
 from trainloud.core.check import Check, Runs
 from trainloud.core.finding import Finding, fired, passed, unknown
@@ -20,6 +18,7 @@ from trainloud.core.records import IdleOptimizer, ParameterSample
 from trainloud.core.trace import Trace
 
 LEAST = 3  # sampled steps with gradients for the one that is never stepped
+NEVER = 0.8  # share of sampled steps on old gradients from which on they are simply never cleared
 WITHOUT_OWN = 0.3  # share of the other's sampled steps without a fresh gradient of its own: half, if it steps twice
 
 
@@ -37,8 +36,10 @@ def judge(runs: Runs) -> Finding:
         if len(got) < LEAST or moved:
             continue
         for number, group in found.items():
-            blind = [s for k, s in enumerate(group) if s.step.backwards and _without_fresh(s, group[:k])]
-            if number >= 0 and len(blind) >= LEAST and len(blind) >= WITHOUT_OWN * len(group):
+            blind = [s for s in group if _without_fresh(s)]
+            left = sum(any(p.stale for p in s.parameters) for s in blind)
+            never_cleared = left >= NEVER * len(group)  # another fault
+            if number >= 0 and len(blind) >= max(LEAST, WITHOUT_OWN * len(group)) and not never_cleared:
                 return _fired(trace, waiting, number, blind, len(group), len(got))
     return passed(f"{len(stepped)} optimisers stepped, {len(idle)} did not; each that stepped had fresh gradients")
 
@@ -50,14 +51,9 @@ def _history(found: dict[int, list[Sample]], waiting: IdleOptimizer) -> list[tup
     return [(s, ps) for s, ps in rows if ps and not any(p.held for p in ps)]
 
 
-def _without_fresh(s: Sample, before: Sequence[Sample]) -> bool:
-    """None of its parameters got a gradient since its last step: none is there, or each is exactly as it was."""
-    if not any(has_gradient(p) for p in s.parameters):
-        return True
-    if not before or not any(has_gradient(p) for p in s.others):
-        return False
-    last = {p.uid: p.gradient for p in before[-1].parameters}
-    return all(p.gradient == last.get(p.uid) for p in s.parameters)
+def _without_fresh(s: Sample) -> bool:
+    """None of its parameters got a gradient since its last step: none is there, or each was left from before."""
+    return s.step.backwards > 0 and all(p.stale or not has_gradient(p) for p in s.parameters)
 
 
 def _fired(
@@ -66,8 +62,8 @@ def _fired(
     other = first_records(trace)[number]
     return fired(
         f"{waiting.kind} over {len(waiting.uids)} parameters was never stepped, although they had gradients at {got} "
-        f"sampled steps; {other.kind} over {len(other.uids)} others was stepped {len(blind)} of {sampled} sampled times "
-        "without a fresh gradient of its own",
+        f"sampled steps; {other.kind} over {len(other.uids)} others was stepped {len(blind)} of {sampled} sampled "
+        "times without a fresh gradient of its own",
         "each optimiser stepped after the backward that gave its own parameters gradients",
         blind[0].where or waiting.where,
         first_step=blind[0].step.index,

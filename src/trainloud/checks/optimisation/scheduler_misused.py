@@ -17,7 +17,6 @@ from trainloud.checks.stepping import by_optimizer
 from trainloud.core.check import Check, Runs
 from trainloud.core.finding import Finding, fired, passed, unknown
 from trainloud.core.records import End, Scheduler, Step
-from trainloud.core.trace import Trace
 
 FOR_EPOCHS = ("CosineAnnealingLR", "PolynomialLR")
 FOR_STEPS = ("OneCycleLR", "CosineAnnealingLR", "LinearLR", "PolynomialLR")
@@ -89,8 +88,9 @@ def _against_horizon(s: Scheduler, mine: list[Step], epochs: int) -> Finding | N
         return None
     rates = [t.rates[0] for t in mine if t.rates]
     return fired(
-        f"{s.kind} has a horizon of {horizon:g}, counted in {other} ({epochs} epochs of {len(mine) / epochs:.0f} steps), "
-        f"and was stepped {s.calls} times, counted in {unit}: the rate went from {rates[0]:.3g} to {rates[-1]:.3g}",
+        f"{s.kind} has a horizon of {horizon:g}, counted in {other} ({epochs} epochs of {len(mine) / epochs:.0f} "
+        f"steps), and was stepped {s.calls} times, counted in {unit}: the rate went "
+        f"from {rates[0]:.3g} to {rates[-1]:.3g}",
         f"a call of step() for each of the {horizon:g} {other}, or a horizon in {unit}",
         s.where,
         first_step=s.first_call_step,

@@ -5,7 +5,8 @@ then has nothing to follow (or only momentum and weight decay), and the loss sta
 
 Remedy: order the three as `zero_grad`, `backward`, `step`.
 
-Known limits: gradients that are set to None by hand, without `zero_grad`, are not recognised as cleared.
+Known limits: weights that are changed by hand are not judged. Gradients that are set to None by hand,
+without `zero_grad`, are not recognised as cleared.
 
 Source: PyTorch documentation, "Optimizing Model Parameters".
 """
@@ -26,7 +27,7 @@ def is_cleared(s: Sample) -> bool:
 
 def judge(runs: Runs) -> Finding:
     trace = runs.watched
-    found = {n: [s for s in group if s.step.backwards] for n, group in samples(trace).items()}
+    found = {n: [s for s in group if s.step.backwards] for n, group in samples(trace).items() if n >= 0}
     looked = sum(len(group) for group in found.values())
     for number, group in found.items():
         bad = [s for s in group if is_cleared(s)]

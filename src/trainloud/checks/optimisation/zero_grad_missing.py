@@ -43,8 +43,8 @@ def judge(runs: Runs) -> Finding:
         first, last = stale[0], stale[-1]
         norms = f"the gradient norm went from {first.norm:.3g} at step {first.step.index} to {last.norm:.3g}"
         return fired(
-            f"at {len(stale)} of {len(later)} sampled steps {made.kind if made else 'the step'} used gradients that had "
-            f"not been cleared since its step before ({len(first.parameters)} parameters); {norms} at step "
+            f"at {len(stale)} of {len(later)} sampled steps {made.kind if made else 'the step'} used gradients that "
+            f"had not been cleared since its step before ({len(first.parameters)} parameters); {norms} at step "
             f"{last.step.index}",
             "gradients None or zero at one backward after each step",
             first.where or (made.where if made else None),

@@ -5,6 +5,7 @@ of the input exchanged; outputs that may not depend on that part must stay. Pert
 miss (integer inputs, argmax, all-zero gradients) and needs no differentiable input.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -13,15 +14,16 @@ import torch
 from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
 
 from trainloud.core.place import Place
-from trainloud.core.records import Copying, Foresight, Independence, Linearity, Stochastic
+from trainloud.core.records import Copying, Foresight, Independence, Linearity, Stochastic, Unseen
 from trainloud.stage.code import persons_line
 from trainloud.stage.hub import Hub
 from trainloud.stage.linear import linearity
-from trainloud.stage.replica import outputs_of, random_state_kept
+from trainloud.stage.replica import outputs_of
 from trainloud.stage.visit import Visit, named_arguments
 
 MOST_ELEMENTS = 8_000_000  # of the inputs
 EXAMPLES = (12, 11, 13, 10)  # of a batch that are enough; the first that is no other axis's length
+FEW_EXAMPLES = 8
 TOLERANCE = 1e-4  # relative change of an output that rounding can explain in single precision
 
 
@@ -72,21 +74,24 @@ class Probe:
         full_batch = len(wholes) >= 2 and all(bool(w == wholes[0]) for w in wholes)
         if type(visit.module).__name__ == "OptimizedModule":
             visit.module = visit.module._orig_mod  # type: ignore[assignment, union-attr]
-        with random_state_kept():
-            try:
-                self._hub.write(independence(visit, full_batch))
-            except Exception as error:
-                reason = f"the network's copy did not run: {type(error).__name__}: {error}"[:300]
-                self._hub.write(_no_chart(visit, full_batch, reason))
-                return
-            for chart in (foresight, copying, _linearity, stochastic):
-                try:
-                    found = chart(visit)
-                except Exception as error:
-                    self._hub.unseen(f"{chart.__name__}: {type(error).__name__}: {error}")
-                    continue
-                if found is not None:
-                    self._hub.write(found)
+        self._hub.aside.do(functools.partial(_charts, visit, full_batch))
+
+
+def _charts(visit: Visit, full_batch: bool) -> list[Any]:
+    """All charts of one network that can be made, as records."""
+    try:
+        made: list[Any] = [independence(visit, full_batch)]
+    except Exception as error:
+        reason = f"the network's copy did not run: {type(error).__name__}: {error}"[:300]
+        return [_no_chart(visit, full_batch, reason)]
+    for chart in (foresight, copying, _linearity, stochastic):
+        try:
+            found = chart(visit)
+        except Exception as error:
+            found = Unseen(f"{chart.__name__}: {type(error).__name__}: {error}"[:300])
+        if found is not None:
+            made.append(found)
+    return made
 
 
 def _no_chart(visit: Visit, full_batch: bool, reason: str) -> Independence:
@@ -163,7 +168,8 @@ def independence(visit: Visit, full_batch: bool) -> Independence:
         found = _apart(visit, full_batch)
     sizes = [a for a in range(min(main.dim(), 2)) if main.shape[a] == visit.facts.get("loaded")]
     sequence, place = visit.facts.get("sequence", ("", None))
-    softmax = next(((a, w) for a, shape, w in visit.facts.get("softmaxes", ()) if _over_batch(a, shape, main)), (-1, None))
+    softmaxes = visit.facts.get("softmaxes", ())
+    softmax = next(((a, place) for a, shape, place in softmaxes if _over_batch(a, shape, main)), (-1, None))
     return replace(
         found, batch_axis=sizes[0] if len(sizes) == 1 else -1, softmax_axis=softmax[0], softmax_where=softmax[1],
         shape=tuple(main.shape), sequence=sequence, sequence_where=place,
@@ -267,7 +273,8 @@ def foresight(visit: Visit) -> Foresight | None:
     base = outputs_of(visit.module, *_substituted(visit, {}))
     out_axis = _time_axis(base, source, axis)
     if out_axis is None:
-        return Foresight(visit.network, visit.step, argument, shift, share, 0.0, 0, "no output axis of the input's length")
+        reason = "no output axis of the input's length"
+        return Foresight(visit.network, visit.step, argument, shift, share, 0.0, 0, reason)
 
     def change(keep: torch.Tensor) -> float:
         swapped = {id(source): _exchange(source, axis, keep)}
@@ -324,7 +331,10 @@ def _time_axis(out: torch.Tensor, source: torch.Tensor, axis: int) -> int | None
 
 
 def _linearity(visit: Visit) -> Linearity | None:
-    return linearity(visit, _substituted)
+    try:
+        return linearity(visit, _substituted, FEW_EXAMPLES)
+    except RuntimeError:  # a network built for one size of batch
+        return linearity(visit, _substituted, None)
 
 
 class _Dropouts(TorchFunctionMode):
@@ -341,9 +351,8 @@ class _Dropouts(TorchFunctionMode):
             p = kwargs.get("p", args[1] if len(args) > 1 else 0.5)
             if kwargs.get("training", args[2] if len(args) > 2 else True) and p:
                 self.seen.append((name, persons_line()))
-        elif name == "scaled_dot_product_attention":
-            if kwargs.get("dropout_p", args[4] if len(args) > 4 else 0.0):
-                self.seen.append((name, persons_line()))
+        elif name == "scaled_dot_product_attention" and kwargs.get("dropout_p", args[4] if len(args) > 4 else 0.0):
+            self.seen.append((name, persons_line()))
         return func(*args, **kwargs)
 
 
@@ -359,4 +368,5 @@ def stochastic(visit: Visit) -> Stochastic | None:
     if first.shape != second.shape:
         return None
     change = float((first - second).abs().max()) / max(float(first.std()), 1e-12)
-    return Stochastic(visit.network, visit.step, *dropouts.seen[0], change) if change > 0 else None
+    op, where = dropouts.seen[0]
+    return Stochastic(visit.network, visit.step, op, where, change) if change > 0 else None

@@ -9,6 +9,7 @@ from trainloud.core.records import GradientSample, ParameterSample
 from trainloud.stage.code import persons_line
 from trainloud.stage.hub import WINDOW, Hub
 
+ROUNDING = 1e-6  # relative difference of rows that had the same updates
 LOOKED_AT = 4096  # elements of a parameter from which its update is estimated
 
 
@@ -126,8 +127,8 @@ def _norm(p: torch.Tensor) -> float | None:
 
 
 def rows_equal(p: torch.Tensor) -> bool:
-    """Whether a weight of at least two rows of at least two elements repeats its first row."""
+    """Whether a weight of at least two rows of at least two elements repeats its first row, but for rounding."""
     if p.dim() < 2 or p.shape[0] < 2 or p[0].numel() < 2:
         return False
     rows = p.detach().reshape(p.shape[0], -1)
-    return bool((rows == rows[:1]).all())
+    return bool((rows - rows[:1]).abs().max() <= ROUNDING * rows.abs().max())

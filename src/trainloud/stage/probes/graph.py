@@ -84,7 +84,8 @@ class Probe:
     def _look_for_flat(self, root: Any) -> None:
         """Operations with a zero derivative between parameters and the loss."""
         parameters: dict[Any, bool] = {}
-        order, stack, seen = [], [(root, False)], set()
+        order: list[tuple[Any, bool]] = []
+        stack, seen = [(root, False)], set[tuple[Any, bool]]()
         while stack and len(order) < WALKED:
             node, learned = stack.pop()
             if (node, learned) in seen or (node, True) in seen:
@@ -154,7 +155,8 @@ def _is_weight(node: Any) -> bool:
 
 def _leaves(node: Any) -> list[torch.Tensor]:
     """Trained parameters before a node."""
-    found, stack, seen = [], [node], set()
+    found: list[torch.Tensor] = []
+    stack, seen = [node], set[Any]()
     while stack and len(seen) < WALKED:
         at = stack.pop()
         if at in seen:

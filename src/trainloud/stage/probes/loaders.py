@@ -23,6 +23,8 @@ class _Running:
         self.exhausted = False
         self.indices: list[int] = []
         self.written = False
+        self.until: int | None = None
+        """Backwards so far when another iteration was drawn from after this one; None while it is the latest."""
 
 
 class Probe:
@@ -33,6 +35,7 @@ class Probe:
         self._made: dict[int, Any] = {}
         self._running: dict[int, _Running] = {}
         self._current = -1
+        self._latest: _Running | None = None
         self._size = 0
         self._count = 0
         hub.iteration = lambda: self._current
@@ -84,6 +87,9 @@ class Probe:
                 raise
             if running is not None:
                 running.drawn += 1
+                if self._latest is not None and self._latest is not running:
+                    self._latest.until = self._hub.counts["backwards"]
+                self._latest, running.until = running, None
                 self._current = running.number
                 loader = running.loader
                 self._size = loader.batch_size or getattr(loader.batch_sampler, "batch_size", 0) or 0
@@ -97,13 +103,16 @@ class Probe:
             return
         running.written = True
         loader, hub = running.loader, self._hub
+        backwards = hub.counts["backwards"]
+        if not running.exhausted and running.until is not None:
+            backwards = running.until  # a loop that was left early is over when another draws
         kept = running.indices and hub.writer.keep("prints", len(running.indices))
         hub.write(
             Iteration(
                 running.number, self._loaders.of(loader), running.where, running.step,
                 self._made.get(self._loaders.of(loader)), self._datasets.of(loader.dataset), _length(loader.dataset),
                 _length(loader), running.drawn, running.exhausted,
-                "train" if hub.counts["backwards"] > running.backwards else "eval",
+                "train" if backwards > running.backwards else "eval",
                 bool(loader.drop_last), packed(running.indices, "q") if kept else "",
             )
         )  # fmt: skip

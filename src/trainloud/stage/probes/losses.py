@@ -15,6 +15,7 @@ from trainloud.stage.constants import best_constant
 from trainloud.stage.describe import describe
 from trainloud.stage.fingerprint import packed
 from trainloud.stage.hub import Hub
+from trainloud.stage.mode import function_mode_off
 from trainloud.stage.origin import origins, shortfall
 from trainloud.stage.patches import Patches
 from trainloud.stage.shift import copies
@@ -80,7 +81,8 @@ class Probe:
                 return original(*args, **kwargs)
             self._depth += 1
             try:
-                result = original(*args, **kwargs)
+                with function_mode_off(args):
+                    result = original(*args, **kwargs)
             finally:
                 self._depth -= 1
             bound = signature.bind(*args, **kwargs)

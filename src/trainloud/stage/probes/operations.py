@@ -50,7 +50,8 @@ class Probe:
         elif name in ("softmax", "log_softmax"):
             axis = kwargs.get("dim", args[1] if len(args) > 1 and isinstance(args[1], int) else None)
             if isinstance(axis, int):
-                visit.facts.setdefault("softmaxes", []).append((axis % result.dim(), tuple(result.shape), persons_line()))
+                seen = (axis % result.dim(), tuple(result.shape), persons_line())
+                visit.facts.setdefault("softmaxes", []).append(seen)
         elif "dropout" in name:
             training = kwargs.get("training", args[2] if len(args) > 2 else True)
             p = kwargs.get("p", args[1] if len(args) > 1 else 0.5)

@@ -75,6 +75,10 @@ class Probe:
         if not self._ever_stepped and self._hub.trained:
             self._remember_weights()
 
+    def step_start(self, optimizer: Any) -> None:
+        """From here on an optimiser is at work, also while it calls a closure."""
+        self._ever_stepped = True
+
     def _announce(self, number: int, optimizer: Any) -> None:
         """At its first step, and again when it has been given further parameters."""
         held = [p for g in optimizer.param_groups for p in g["params"]]
@@ -109,7 +113,8 @@ class Probe:
             limit = self._clip[0]
             parts.append(self._clip[1].reshape(1))
         loss_known = self._loss is not None
-        facts = (hub.step, hub.seconds(), number, self._backwards, self._discarded, rates, hub.iteration(), self._scaled)
+        counts = self._backwards, self._discarded
+        facts = (hub.step, hub.seconds(), number, *counts, rates, hub.iteration(), self._scaled)
 
         def receive(arrived: list[torch.Tensor]) -> None:
             index, seconds, which, backwards, discarded, lr, epoch, scaled = facts
