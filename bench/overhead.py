@@ -26,7 +26,9 @@ def run(command: list[str], folder: Path) -> tuple[list[float], float]:
     times = folder / "times.json"
     times.unlink(missing_ok=True)
     environment = {**os.environ, "OMP_NUM_THREADS": "2"}
-    done = subprocess.run([*command, "--times", str(times)], cwd=folder, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [*command, "--times", str(times)], cwd=folder, env=environment, capture_output=True, text=True
+    )
     if done.returncode or not times.exists():
         raise click.ClickException(f"{command}: {done.stderr[-800:]}")
     return json.loads(times.read_text()), _peak(command, folder, environment)
@@ -43,7 +45,9 @@ def _peak(command: list[str], folder: Path, environment: dict[str, str]) -> floa
     return float(done.stdout.split()[-1])
 
 
-def median_ratio(ours: list[list[float]], plain: list[list[float]], first: int, middle: bool) -> tuple[float, list[float]]:
+def median_ratio(
+    ours: list[list[float]], plain: list[list[float]], first: int, middle: bool
+) -> tuple[float, list[float]]:
     """Median over pairs of (mean or median step of ours) over that of plain, and all of them."""
     take = statistics.median if middle else statistics.fmean
     ratios = [take(a[first:]) / take(b[first:]) for a, b in zip(ours, plain, strict=True)]

@@ -36,7 +36,9 @@ def _running(command: Any) -> Any:
                 show_default=True,
                 help="With json and sarif the script's own output goes to standard error.",
             ),
-            click.option("--select", multiple=True, help="Only these faults (may be repeated, or separated by commas)."),
+            click.option(
+                "--select", multiple=True, help="Only these faults (may be repeated, or separated by commas)."
+            ),
             click.option("--ignore", multiple=True, help="Not these faults."),
             click.option("--quiet", is_flag=True, help="Print nothing of trainloud's own."),
             click.option("--verbose", is_flag=True, help="List every question that was asked."),
@@ -49,10 +51,12 @@ def _running(command: Any) -> Any:
 
 
 @main.command(context_settings=PASS_THROUGH)
-@click.option("--fail-on", type=click.Choice(["error", "warning", "note", "never"]), default=None, help="Default: warning.")
+@click.option(
+    "--fail-on", type=click.Choice(["error", "warning", "note", "never"]), default=None, help="Default: warning."
+)
 @_running
 @click.pass_context
-def check(context: click.Context, **options: Any) -> None:
+def check(context: click.Context, /, **options: Any) -> None:
     """Run SCRIPT [ARGS]... as python would, watch it, and judge.
 
     Exit code: the script's own if it failed; 0 nothing found at or above --fail-on (default: warning);
@@ -64,7 +68,7 @@ def check(context: click.Context, **options: Any) -> None:
 @main.command(context_settings=PASS_THROUGH)
 @_running
 @click.pass_context
-def watch(context: click.Context, **options: Any) -> None:
+def watch(context: click.Context, /, **options: Any) -> None:
     """Run SCRIPT [ARGS]... as python would, watch it, and tell; exit with the script's own code."""
     context.exit(session.watch(**options))
 
@@ -73,6 +77,6 @@ def watch(context: click.Context, **options: Any) -> None:
 @click.argument("name", required=False)
 @click.option("--all", "everything", is_flag=True, help="Every fault that can be found.")
 @click.pass_context
-def explain(context: click.Context, name: str | None, everything: bool) -> None:
+def explain(context: click.Context, /, name: str | None, everything: bool) -> None:
     """What the fault NAME is, why it matters, what to do, and where the check is blind."""
     context.exit(session.explain(name, everything))

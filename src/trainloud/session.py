@@ -163,7 +163,8 @@ def explain(name: str | None, everything: bool) -> int:
             if everything:
                 text.explain_text(entry.explanation, fault, entry.check, console)
             else:
-                console.print(f"{fault:40} {entry.explanation.question}", markup=False, overflow="ellipsis", no_wrap=True)
+                line = f"{fault:40} {entry.explanation.question}"
+                console.print(line, markup=False, overflow="ellipsis", no_wrap=True)
         return 0
     if name not in known:
         close = [f for f in known if name in f] or [f for f in known if set(name.split("-")) & set(f.split("-"))]

@@ -34,7 +34,8 @@ def settings(fail_on: str | None, select: Iterable[str], ignore: Iterable[str], 
     table = _table()
     names = set(known)
     chosen = split(select) or split(_strings(table, "select"))
-    dropped = {n: "pyproject.toml" for n in split(_strings(table, "ignore"))} | {n: "--ignore" for n in split(ignore)}
+    dropped = dict.fromkeys(split(_strings(table, "ignore")), "pyproject.toml")
+    dropped |= dict.fromkeys(split(ignore), "--ignore")
     for name in (*chosen, *dropped):
         if name not in names:
             raise SettingsError(f"no check is named {name!r}; `trainloud explain --all` lists them")
@@ -64,7 +65,7 @@ def _table() -> dict[str, object]:
 
 
 def ignored_in_code(finding: Finding) -> str | None:
-    """The reason given by `# trainloud: ignore[name] reason` on the finding's line; None if there is no such comment."""
+    """The reason in a comment `# trainloud: ignore[name] reason` on the finding's line; None without such a comment."""
     if finding.where is None:
         return None
     found = _COMMENT.search(linecache.getline(finding.where.file, finding.where.line))

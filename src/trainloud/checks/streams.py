@@ -7,7 +7,6 @@ from trainloud.core.records import Batch, Iteration, LossCall, Network, Pass
 from trainloud.core.trace import Trace, unpack_labels, unpack_prints
 
 
-
 def prints(batches: Sequence[Batch]) -> list[int]:
     """Fingerprints of all examples of some batches, in order."""
     return [p for b in batches if b.prints for p in unpack_prints(b.prints)]
@@ -19,9 +18,7 @@ def train_prints(trace: Trace, network: int) -> list[int]:
 
 def pass_prints(trace: Trace, passage: Pass) -> list[int]:
     """Fingerprints of the examples of an evaluation pass, in order."""
-    return prints(
-        [b for b in trace.all(Batch) if b.passage == passage.passage and b.network == passage.network]
-    )
+    return prints([b for b in trace.all(Batch) if b.passage == passage.passage and b.network == passage.network])
 
 
 def epochs(trace: Trace, network: int) -> list[list[Batch]]:

@@ -24,5 +24,14 @@ def describe(name: str, x: torch.Tensor) -> Tensor:
             return Tensor(name, shape, dtype, nan=nan, inf=plus + minus, negative_inf=minus)
     std = float(values.std()) if values.numel() > 1 else 0.0
     return Tensor(
-        name, shape, dtype, float(values.min()), float(values.max()), float(values.mean()), std, nan, plus + minus, minus
+        name,
+        shape,
+        dtype,
+        float(values.min()),
+        float(values.max()),
+        float(values.mean()),
+        std,
+        nan,
+        plus + minus,
+        minus,
     )

@@ -74,9 +74,7 @@ def undisturbed(module: torch.nn.Module) -> Iterator[None]:
             m.__dict__.update(state)
 
 
-def outputs_of(
-    module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], seed: int = 0
-) -> torch.Tensor:
+def outputs_of(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], seed: int = 0) -> torch.Tensor:
     """The first float tensor of the outputs of a fresh replica, from fixed random numbers, without gradient.
 
     Raises TypeError if there is none with at least one axis.

@@ -56,9 +56,7 @@ def _without_fresh(s: Sample) -> bool:
     return s.step.backwards > 0 and all(p.stale or not has_gradient(p) for p in s.parameters)
 
 
-def _fired(
-    trace: Trace, waiting: IdleOptimizer, number: int, blind: list[Sample], sampled: int, got: int
-) -> Finding:
+def _fired(trace: Trace, waiting: IdleOptimizer, number: int, blind: list[Sample], sampled: int, got: int) -> Finding:
     other = first_records(trace)[number]
     return fired(
         f"{waiting.kind} over {len(waiting.uids)} parameters was never stepped, although they had gradients at {got} "

@@ -80,8 +80,11 @@ def _against_horizon(s: Scheduler, mine: list[Step], epochs: int) -> Finding | N
         unit, other = "steps", "epochs"
         if not _harmed(mine):
             return None
-    elif s.kind in FOR_STEPS and each_epoch and abs(horizon - len(mine)) <= CLOSE * len(mine) and (
-        horizon >= SEVERAL * s.calls
+    elif (
+        s.kind in FOR_STEPS
+        and each_epoch
+        and abs(horizon - len(mine)) <= CLOSE * len(mine)
+        and (horizon >= SEVERAL * s.calls)
     ):
         unit, other = "epochs", "steps"
     else:

@@ -8,7 +8,7 @@ import os
 import sys
 
 
-def _restore():
+def _restore():  # type: ignore[no-untyped-def]
     """Take this folder off sys.path and import the sitecustomize that it hides, if there is one."""
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [p for p in sys.path if not p or os.path.abspath(p) != here]
@@ -22,7 +22,7 @@ def _restore():
 class _TorchFinder(object):  # noqa: UP004
     """A meta path finder that lets every other finder find torch, and installs the watch after its import."""
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(self, name, path=None, target=None):  # type: ignore[no-untyped-def]
         if name != "torch":
             return None
         sys.meta_path.remove(self)
@@ -33,7 +33,7 @@ class _TorchFinder(object):  # noqa: UP004
             return spec
         run = spec.loader.exec_module
 
-        def exec_module(module):
+        def exec_module(module):  # type: ignore[no-untyped-def]
             run(module)
             spec.loader.exec_module = run
             from trainloud.stage.install import install

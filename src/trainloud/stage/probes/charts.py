@@ -86,7 +86,7 @@ def _charts(visit: Visit, full_batch: bool) -> list[Any]:
         return [_no_chart(visit, full_batch, reason)]
     for chart in (foresight, copying, _linearity, stochastic):
         try:
-            found = chart(visit)
+            found: Any = chart(visit)
         except Exception as error:
             found = Unseen(f"{chart.__name__}: {type(error).__name__}: {error}"[:300])
         if found is not None:
@@ -307,9 +307,7 @@ def copying(visit: Visit) -> Copying | None:
     return None
 
 
-def _seen_by_one(
-    visit: Visit, source: torch.Tensor, base: torch.Tensor, axis: int
-) -> tuple[float, float, float]:
+def _seen_by_one(visit: Visit, source: torch.Tensor, base: torch.Tensor, axis: int) -> tuple[float, float, float]:
     """Change of the output in the middle by the inputs before, at and after it, over the largest of the three."""
     place = source.shape[axis] // 2
     index = torch.arange(source.shape[axis])

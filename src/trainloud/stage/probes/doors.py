@@ -39,10 +39,11 @@ class Probe:
             return
         weight = own_parameter(module, "weight")
         name = type(module).__name__
-        if (weight is None or weight.dim() < 2) and not own_parameter(module, "weight_ih_l0") is not None:
+        if (weight is None or weight.dim() < 2) and own_parameter(module, "weight_ih_l0") is None:
             return
         x = next((a for a in args if isinstance(a, torch.Tensor)), None)
-        if x is None or not x.is_floating_point() or x.requires_grad or len(visit.facts["first"]) >= (4 if visit.grad else 1):
+        enough = len(visit.facts["first"]) >= (4 if visit.grad else 1)  # without gradients only the very first is known
+        if x is None or not x.is_floating_point() or x.requires_grad or enough:
             return
         visit.facts["first"].setdefault(id(module), describe(name, x))
 
@@ -84,9 +85,7 @@ class Probe:
     def _put(self, visit: Visit, phase: str) -> None:
         column, strength = visit.facts.pop("leak", (-1, 0.0))
         door = visit.facts.pop("door")
-        self._hub.write(
-            Door(**{**door.__dict__, "phase": phase, "leak_column": column, "leak_correlation": strength})
-        )
+        self._hub.write(Door(**{**door.__dict__, "phase": phase, "leak_column": column, "leak_correlation": strength}))
 
 
 def _columns(x: torch.Tensor) -> tuple[tuple[float, float, float, float], ...]:
@@ -134,5 +133,3 @@ def _correlation(columns: torch.Tensor, target: torch.Tensor) -> tuple[int, floa
     r = torch.where(size > 1e-9, (a * b[:, None]).sum(0).abs() / size.clamp_min(1e-12), torch.zeros_like(size))
     best = int(r.argmax())
     return best, float(r[best])
-
-

@@ -56,7 +56,8 @@ class Probe:
 def leaves(node: Any) -> list[torch.Tensor]:
     """Tensors that want a gradient and were not computed, before a node of the graph."""
     found: dict[int, torch.Tensor] = {}
-    stack, seen = [node], set()
+    stack: list[Any] = [node]
+    seen: set[Any] = set()
     while stack and len(seen) < WALKED:
         at = stack.pop()
         if at is None or at in seen:

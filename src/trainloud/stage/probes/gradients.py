@@ -90,9 +90,7 @@ class Probe:
             update = change / max(float(before.norm()), 1e-12)
         finite = norm is None or math.isfinite(norm)
         stale = uid in self._examined and uid not in self._cleared
-        return ParameterSample(
-            uid, network, norm, weight, update, stale, rows_equal(p), uid in self._holder, finite
-        )
+        return ParameterSample(uid, network, norm, weight, update, stale, rows_equal(p), uid in self._holder, finite)
 
     def _settle(self) -> None:
         """Early word on whether weights move at all, in case the run ends badly."""
@@ -105,9 +103,7 @@ class Probe:
 
     def _any_moved(self) -> bool | None:
         verdicts = [
-            not torch.equal(_piece(p), self._first[uid])
-            for uid, _, p in self._parameters()
-            if uid in self._first
+            not torch.equal(_piece(p), self._first[uid]) for uid, _, p in self._parameters() if uid in self._first
         ]
         return any(verdicts) if verdicts else self._hub.moved
 

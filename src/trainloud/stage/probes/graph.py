@@ -166,5 +166,3 @@ def _leaves(node: Any) -> list[torch.Tensor]:
             found.append(at.variable)
         stack.extend(n for n, _ in at.next_functions if n is not None)
     return found
-
-

@@ -75,9 +75,7 @@ class Probe:
         if self._last is not None and self._last[1] is x and own_parameter(self._last[0], "bias") is not None:
             biased = self._name(visit, self._last[0])
         per_channel = x.numel() // max(x.shape[1], 1) if x.dim() > 1 else 1
-        record = NormInput(
-            visit.step, visit.network, self._name(visit, module), x.shape[0], per_channel, biased
-        )
+        record = NormInput(visit.step, visit.network, self._name(visit, module), x.shape[0], per_channel, biased)
         visit.facts.setdefault("norm_records", []).append(record)
 
     @staticmethod
@@ -127,8 +125,15 @@ def describe_network(hub: Hub, visit: Visit) -> Network:
         zero = not bool(values.any())
         parameters.append(
             Parameter(
-                hub.tensors.of(p), name, tuple(p.shape), p.requires_grad, type(owner).__name__, std, zero,
-                rows_equal(p), owner_name,
+                hub.tensors.of(p),
+                name,
+                tuple(p.shape),
+                p.requires_grad,
+                type(owner).__name__,
+                std,
+                zero,
+                rows_equal(p),
+                owner_name,
             )
         )
     modules = tuple(_module(n, m) for n, m in module.named_modules())
@@ -139,8 +144,16 @@ def describe_network(hub: Hub, visit: Visit) -> Network:
     repeats = tuple(tuple(group) for group in names.values() if len(group) > 1)
     compiled = type(module).__name__ == "OptimizedModule"
     return Network(
-        visit.network, visit.step, type(module).__name__, visit.where, _defined(module), tuple(parameters),
-        modules, repeats, (), compiled,
+        visit.network,
+        visit.step,
+        type(module).__name__,
+        visit.where,
+        _defined(module),
+        tuple(parameters),
+        modules,
+        repeats,
+        (),
+        compiled,
     )
 
 

@@ -1,6 +1,7 @@
 """Evaluation passes: forwards without gradient between two steps, their scores, and what was printed after them."""
 
 import builtins
+import functools
 import re
 import sys
 from collections import Counter
@@ -54,7 +55,7 @@ class Probe:
 
     def _watch_metrics(self, module: Any, patches: Patches) -> None:
         for name in METRICS:
-            patches.around(module, name, lambda original, name=name: self._metric(name, original))
+            patches.around(module, name, functools.partial(self._metric, name))
 
     def _metric(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
         def metric(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
