@@ -12,7 +12,7 @@ from trainloud.core import records
 from trainloud.core.jsonable import decode, encode
 
 R = TypeVar("R")
-KINDS: dict[str, type] = {name: kind for name, kind in vars(records).items() if isinstance(kind, type)}
+KINDS: dict[str, type] = {name: getattr(records, name) for name in records.__all__}
 
 
 def line_of(record: Any) -> str:
