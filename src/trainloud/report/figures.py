@@ -208,6 +208,9 @@ def _example_chart(records: Sequence[Prediction], example: int, span: tuple[floa
     ]
     lines.sort(key=lambda line: line.style == "main" and not few)  # drawn last, on top
     title = f"Example {example}"
+    targets = records[-1].targets
+    if example < len(targets):
+        title += f", target {number(targets[example])}"
     if not few and highest >= 0:
         title += f": output {highest} ends highest"
     return chart(lines, title, "step", "output", width=340, height=170, log=False, span=span, points=SMALL_POINTS)

@@ -151,12 +151,14 @@ def _closing(result: Result, console: Console, verbose: bool) -> None:
 
 
 def _reasons(result: Result) -> str:
-    """The reasons of what could not be judged, the most frequent first."""
+    """Why not all could be judged: the reasons that several checks share; each has its own with --verbose."""
     counts = Counter(a.measured for a in result.unknown)
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    parts = [f"{n} because {reason.rstrip('.')}" for reason, n in ranked[:REASONS_SHOWN]]
-    left = sum(n for _, n in ranked[REASONS_SHOWN:])
-    return "could not judge: " + "; ".join(parts) + (f"; {left} for other reasons (--verbose)" if left else "")
+    shared = sorted((item for item in counts.items() if item[1] > 1), key=lambda item: (-item[1], item[0]))
+    parts = [f"{n} because {reason.rstrip('.')}" for reason, n in shared[:REASONS_SHOWN]]
+    left = len(result.unknown) - sum(n for _, n in shared[:REASONS_SHOWN])
+    if left:
+        parts.append(f"{left} for a reason of {'its' if left == 1 else 'their'} own (--verbose)")
+    return "could not judge: " + "; ".join(parts)
 
 
 def _field(console: Console, label: str, text: str) -> None:

@@ -76,14 +76,13 @@ def judge(runs: Runs) -> Finding:
         return passed(f"loss at step 0 is {start:.4g}; the best constant output gives {best:.4g}")
     taken = _reached(trace, max(trace.steps[0].loss - excess, 0.0))
     costly = taken >= COSTLY_STEPS and taken >= COSTLY_SHARE * len(trace.steps)
-    severe = group in (SQUARED, ABSOLUTE) and costly
     return fired(
         f"{first[0].kind} at step 0 is {start:.4g}; the best constant output gives {best:.4g}, which the run needed "
         f"{taken} of its {len(trace.steps)} steps to reach",
         f"about {best:.4g} at step 0, from a bias set to the targets' mean or the classes' log-odds",
         first[0].where,
         first_step=0,
-        severity="warning" if severe else "note",
+        severity="warning" if costly else "note",
         start=start,
         best_constant=best,
         steps_to_reach=taken,

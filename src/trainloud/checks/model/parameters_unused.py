@@ -5,13 +5,14 @@ believes, and stops DistributedDataParallel.
 
 Remedy: call the layer in `forward`, or delete it.
 
-Known limits: pretrained models carry heads that a task does not need (poolers), so this is a note. Layers that serve in
-a later phase of training count as unused until then.
+Known limits: a warning for layers that the person's own code declares and an optimiser holds; a note for parts of
+library models, which carry heads that a task does not need (poolers). Layers that serve in a later phase of training
+count as unused until then.
 
 Source: PyTorch DistributedDataParallel documentation ("find_unused_parameters").
 """
 
-from trainloud.checks.model._parameters import elements, histories, known, listed
+from trainloud.checks.model._parameters import elements, held, histories, known, listed
 from trainloud.core.check import Check, Runs
 from trainloud.core.finding import Finding, fired, passed, unknown
 from trainloud.core.records import Cut
@@ -30,6 +31,7 @@ def judge(runs: Runs) -> Finding:
         return passed(f"each of {len(judged)} trainable parameters got a gradient in some sampled step")
     network = unused[0][0]
     names = [p.name for n, p in unused if n is network]
+    own = held(trace)
     share = sum(elements(p) for _, p in unused) / max(sum(elements(about[u][1]) for u in judged), 1)
     return fired(
         f"{len(unused)} of {len(judged)} trainable parameters never got a gradient and take no part in the forward "
@@ -37,12 +39,13 @@ def judge(runs: Runs) -> Finding:
         "each trainable parameter takes part",
         network.defined or network.where,
         first_step=network.step,
+        severity="warning" if any(p.declared and p.uid in own for _, p in unused) else "note",
         parameters=names,
         share=share,
     )
 
 
-CHECK = Check(fault="parameters-unused", severity="note", basis="proof", judge=judge)
+CHECK = Check(fault="parameters-unused", severity="warning", basis="proof", judge=judge)
 
 
 def bad() -> None:

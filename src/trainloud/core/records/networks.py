@@ -21,6 +21,8 @@ class Parameter:
     """At least two rows (axis 0) of two or more elements, and all rows the same."""
     module: str = ""
     """Dotted name of the module that holds it; "" for the network itself."""
+    declared: bool = False
+    """The person's own code put it there: the nearest module above it that is not torch's own is theirs, or none is."""
 
 
 @dataclass(frozen=True)

@@ -134,6 +134,7 @@ def describe_network(hub: Hub, visit: Visit) -> Network:
                 zero,
                 rows_equal(p),
                 owner_name,
+                _declared(module, owner_name),
             )
         )
     modules = tuple(_module(n, m) for n, m in module.named_modules())
@@ -155,6 +156,17 @@ def describe_network(hub: Hub, visit: Visit) -> Network:
         (),
         compiled,
     )
+
+
+def _declared(network: torch.nn.Module, name: str) -> bool:
+    """Whether the person's code, and no library, made the module of this name part of the network."""
+    above: torch.nn.Module = network
+    nearest: torch.nn.Module | None = None
+    for part in ["", *name.split(".")] if name else [""]:
+        above = above._modules.get(part, above) or above if part else above
+        if not type(above).__module__.startswith("torch."):
+            nearest = above
+    return nearest is None or _defined(nearest) is not None
 
 
 def _module(name: str, m: torch.nn.Module) -> Module:
