@@ -3,7 +3,7 @@
 Steps: CPU time of a training step (all threads), watched over plain, as the median over pairs of the mean
 over the steps; once over all steps but the first ten, and once over the steady rest without the sampled ones.
 Memory: peak resident set. TrainCheck 0.2 runs on the same script where its command is found
-(`traincheck-collect` on PATH, or --traincheck FILE), with its selective tracing.
+(`traincheck-collect` on PATH, or --traincheck FILE), in an environment of its own with the same torch.
 """
 
 import json
@@ -18,6 +18,8 @@ from pathlib import Path
 import click
 
 PROGRAM = Path(__file__).resolve().parent / "programs" / "small_cnn.py"
+THREADS = os.environ.get("OMP_NUM_THREADS", "2")
+TRAINCHECK_STEPS = 40  # it takes about ten times as long
 SETTLED = 10  # first steps that are left out: warm-up of allocator and caches, and the probe window
 
 
@@ -25,7 +27,7 @@ def run(command: list[str], folder: Path) -> tuple[list[float], float]:
     """(CPU milliseconds of each step, peak resident MB) of one run of the program."""
     times = folder / "times.json"
     times.unlink(missing_ok=True)
-    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    environment = {**os.environ, "OMP_NUM_THREADS": THREADS}
     done = subprocess.run(
         [*command, "--times", str(times)], cwd=folder, env=environment, capture_output=True, text=True
     )
@@ -55,13 +57,20 @@ def median_ratio(
 
 
 def traincheck_steps(tool: str, folder: Path, steps: int) -> list[float]:
-    """Steps of the same script under TrainCheck's collector with its defaults."""
-    command = [tool, "-p", str(PROGRAM), "--models-to-track", "net", "-o", str(folder / "traincheck")]
+    """CPU milliseconds of the steps of the same script under TrainCheck's collector, with its tracing of torch.
+
+    Its selective tracing needs invariants that were learnt from other runs before.
+    """
     times = folder / "times.json"
     times.unlink(missing_ok=True)
+    shutil.copy(PROGRAM, folder / PROGRAM.name)
     shell = folder / "run.sh"
-    shell.write_text(f"python {PROGRAM} --steps {steps} --times {times}\n")
-    done = subprocess.run([*command, "-s", str(shell)], cwd=folder, capture_output=True, text=True)
+    shell.write_text(f"python {PROGRAM.name} --steps {steps} --times {times}\n")
+    command = [tool, "-p", PROGRAM.name, "-s", shell.name, "-t", "torch", "--models-to-track", "net"]
+    path = f"{Path(tool).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "OMP_NUM_THREADS": THREADS, "PATH": path}
+    command += ["--output-dir", str(folder / "traincheck")]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     if not times.exists():
         raise click.ClickException(f"traincheck: {done.stderr[-800:]}")
     return json.loads(times.read_text())
@@ -95,7 +104,7 @@ def main(pairs: int, steps: int, traincheck: str | None) -> None:
         if tool is None:
             click.echo("TrainCheck: not installed here (pip install traincheck), not compared")
             return
-        theirs = traincheck_steps(tool, folder, steps)
+        theirs = traincheck_steps(tool, folder, TRAINCHECK_STEPS)
         ratio = statistics.fmean(theirs[SETTLED:]) / statistics.fmean(statistics.fmean(p[SETTLED:]) for p in plain)
         click.echo(f"TrainCheck on the same script:     {ratio:.3f}   (mean step)")
 

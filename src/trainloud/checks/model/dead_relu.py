@@ -35,10 +35,14 @@ def judge(runs: Runs) -> Finding:
     if not dead:
         return passed(f"at most {worst.never_active:.0%} of the units of a ReLU layer were never active")
     last = max((g[-1] for g in dead), key=lambda a: (a.never_active, a.zero_share))
+    if last.never_active >= NEVER:
+        shown = f"{last.never_active:.0%} of the {last.units} units of a ReLU were never active over {last.examples}"
+        shown += f" examples, and {last.zero_share:.1%} of its values are zero at step {last.step}"
+    else:
+        shown = f"{last.zero_share:.1%} of the values of a ReLU with {last.units} units are zero at the last sampled"
+        shown += f" steps, up to step {last.step}, where it was active before"
     return fired(
-        f"{last.never_active:.0%} of the {last.units} units of a ReLU were never active over "
-        f"{last.examples} examples, and {last.zero_share:.1%} of its values are zero at step {last.step} "
-        f"({len(dead)} of {len(judged)} ReLU layers)",
+        f"{shown} ({len(dead)} of {len(judged)} ReLU layers)",
         f"under {NEVER:.0%} of the units silent",
         last.where,
         first_step=dead[0][0].step,
