@@ -88,7 +88,7 @@ def _folder(out: Path | None) -> Any:
         out.mkdir(parents=True, exist_ok=True)
         yield out
         return
-    with tempfile.TemporaryDirectory(prefix="trainloud-") as name:
+    with tempfile.TemporaryDirectory(prefix="trainloud-", ignore_cleanup_errors=True) as name:
         yield Path(name)
 
 
@@ -134,6 +134,7 @@ def _exit(
 
 def _tell(result: Result, console: Console, form: str, verbose: bool, quiet: bool) -> None:
     if form == "text":
+        console.print(f"\n{_watched(result.trace)}\n", style="dim", markup=False, soft_wrap=True)
         text.render(result, console, verbose)
     elif not quiet:
         shown = {
@@ -142,6 +143,14 @@ def _tell(result: Result, console: Console, form: str, verbose: bool, quiet: boo
             "github": lambda: github.render(result),
         }[form]()
         print(shown, file=sys.stdout, flush=True)
+
+
+def _watched(trace: Trace | None) -> str:
+    """The line that parts the script's output from trainloud's."""
+    if trace is None or not trace.steps:
+        return "trainloud saw no optimiser step"
+    steps = len(trace.steps)
+    return f"trainloud watched {steps} optimiser step{'' if steps == 1 else 's'}"
 
 
 def _save(result: Result, folder: Path) -> None:

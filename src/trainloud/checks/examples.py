@@ -14,6 +14,9 @@ WITHIN = 0.98  # share of a batch: from here on it is taken as training data sco
 SETTLED = 0.5  # share of all training examples of the run that must have been used before a pass is judged
 REPLACED = 0.5  # variance over mean of visits: 0 for epochs over distinct examples, 1 for drawing with replacement
 LEAST_NUMBERS = 8  # of an example: fewer repeat by nature
+LEAST_ROWS = 16  # different sampled rows of a table, to tell a continuous column
+OWN_VALUES = 0.9  # different values of a column for each row: measured to few digits, two rows may agree
+LEAST_COLUMNS = 4  # continuous columns: one alone may be a rounded figure
 LEAST_VALUES = 5  # different numbers in an example: one-hot and binary inputs repeat by nature
 
 
@@ -129,6 +132,17 @@ def ever_changing(trace: Trace, network: int) -> bool:
 def varied(trace: Trace, network: int) -> bool:
     """Examples have enough different numbers that two of them are not equal by nature."""
     return width(trace, network) >= LEAST_NUMBERS and values_of(trace, network) >= LEAST_VALUES
+
+
+def continuous(trace: Trace, network: int) -> bool:
+    """Of a table's columns, at least four have another value in each sampled row, so that equal rows are copies."""
+    rows: set[tuple[float, ...]] = set()
+    for door in trace.all(Door):
+        if door.network == network and door.phase == "train" and door.sample and len(door.sample_shape) == 2:
+            flat, size = unpack_labels(door.sample), door.sample_shape[1]
+            rows.update(tuple(flat[k : k + size]) for k in range(0, len(flat), size))
+    columns = [len(set(c)) for c in zip(*rows, strict=False)]
+    return len(rows) >= LEAST_ROWS and sum(c >= OWN_VALUES * len(rows) for c in columns) >= LEAST_COLUMNS
 
 
 def values_of(trace: Trace, network: int) -> float:

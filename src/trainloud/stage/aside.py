@@ -10,13 +10,17 @@ import os
 import selectors
 import signal
 import sys
+import threading
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
+from trainloud.core.records import Unseen
 from trainloud.core.trace import line_of
+from trainloud.stage.reach import several_processes
 from trainloud.stage.replica import random_state_kept
 
 LIMIT = 20  # seconds that a copy may take
@@ -36,16 +40,25 @@ class Aside:
     def __init__(self, receive: Callable[[str], None]):
         self._receive = receive
         self._running: list[_Running] = []
+        self._told = False
+        self._reading = threading.Lock()
 
     def do(self, work: Work) -> None:
         """`work` returns records; an exception that it raises is lost, so it must report its own failures."""
+        if several_processes():
+            if not self._told:
+                self._told = True
+                self._receive(
+                    line_of(Unseen("no experiments: a forward of one process alone could disturb the others"))
+                )
+            return
         if not sys.platform.startswith("linux") or torch.cuda.is_initialized():
             with random_state_kept():
                 for record in work():
                     self._receive(line_of(record))
             return
         reading, writing = os.pipe()
-        process = os.fork()
+        process = _fork()
         if process == 0:
             os.close(reading)
             _as_copy(work, writing)
@@ -54,9 +67,13 @@ class Aside:
         self._running.append(_Running(process, reading))
 
     def poll(self) -> None:
-        """Take what has arrived."""
-        for running in list(self._running):
-            self._read(running)
+        """Take what has arrived; one thread at a time."""
+        if self._reading.acquire(blocking=False):
+            try:
+                for running in list(self._running):
+                    self._read(running)
+            finally:
+                self._reading.release()
 
     def wait(self) -> None:
         """Wait for all that is under way; copies that take too long are ended."""
@@ -70,6 +87,7 @@ class Aside:
     def forget(self) -> None:
         """In a forked child: what runs belongs to the parent."""
         self._running = []
+        self._reading = threading.Lock()
 
     def _read(self, running: _Running) -> None:
         over = time.monotonic() > running.until
@@ -85,6 +103,19 @@ class Aside:
         for line in running.text.decode(errors="replace").splitlines():
             if _whole(line):
                 self._receive(line)
+
+
+def _fork() -> int:
+    """os.fork without Python 3.12's warning of threads, which the script may show or raise.
+
+    The list of filters is changed in place: `warnings` then forgets nothing of what it has shown.
+    """
+    quiet = ("ignore", None, DeprecationWarning, None, 0)
+    warnings.filters.insert(0, quiet)  # type: ignore[attr-defined]
+    try:
+        return os.fork()
+    finally:
+        warnings.filters.remove(quiet)  # type: ignore[attr-defined]
 
 
 def _end(process: int, kill: bool) -> None:

@@ -27,7 +27,7 @@ def best_constant(kind: str, given: torch.Tensor, target: torch.Tensor, options:
         return float((rows - rows.mean(0)).square().mean())
     if kind == "l1_loss":
         rows = _outputs(given, target)
-        return float((rows - rows.median(0).values).abs().mean())
+        return float((rows - rows.sort(0).values[(len(rows) - 1) // 2]).abs().mean())
     return None
 
 
@@ -60,3 +60,28 @@ def _classes(given: torch.Tensor, target: torch.Tensor, options: dict[str, Any])
     entropy = -(shares * shares.clamp_min(1e-300).log()).sum()
     value = float(entropy)
     return value if math.isfinite(value) else None
+
+
+def recentred(kind: str, given: torch.Tensor, target: torch.Tensor, options: dict[str, Any]) -> float | None:
+    """The loss of these outputs with only their constant part put right: what another last bias could have given.
+
+    None where that is not known for this kind of loss, or where classes are weighted, smoothed or shares.
+    """
+    if not target.numel() or options.get("weight") is not None or options.get("label_smoothing"):
+        return None
+    if kind in ("mse_loss", "l1_loss") and given.shape == target.shape:
+        off = _outputs(given, target.double() - given.double())
+        if kind == "mse_loss":
+            return float((off - off.mean(0)).square().mean())
+        return float((off - off.sort(0).values[(len(off) - 1) // 2]).abs().mean())
+    if kind in ("cross_entropy", "nll_loss") and given.dim() > 1 and not target.is_floating_point():
+        rows, answers = given.double().movedim(1, -1).reshape(-1, given.shape[1]), target.reshape(-1)
+        kept = (answers != options.get("ignore_index", -100)) & (answers >= 0) & (answers < rows.shape[1])
+        rows, answers = rows[kept], answers[kept]
+        if not len(rows):
+            return None
+        shares = torch.bincount(answers, minlength=rows.shape[1]).double() / len(rows)
+        logs = (rows - rows.mean(0) + shares.clamp_min(0.5 / len(rows)).log()).log_softmax(1)
+        value = float(-logs.gather(1, answers[:, None]).mean())
+        return value if math.isfinite(value) else None
+    return None

@@ -12,6 +12,7 @@ class Deferred:
     """Hands tensors to a receiver on the CPU, in order: at once if they are there, else when their copy has arrived.
 
     A copy from CUDA goes to pinned memory without blocking and is polled with an event: no synchronisation.
+    Other devices have no such event, and are waited for.
     """
 
     def __init__(self) -> None:
@@ -22,7 +23,9 @@ class Deferred:
         if on_cpu and not self._queue:
             receive(list(tensors))
             return
-        copies = [t.detach().to("cpu", non_blocking=True, copy=t.device.type == "cpu") for t in tensors]
+        copies = [
+            t.detach().to("cpu", non_blocking=t.device.type == "cuda", copy=t.device.type == "cpu") for t in tensors
+        ]
         event = None
         cuda = next((t.device for t in tensors if t.device.type == "cuda"), None)
         if cuda is not None:

@@ -1,6 +1,7 @@
 """Tensors in numbers."""
 
 import torch
+from torch.nn.modules.dropout import _DropoutNd
 
 from trainloud.core.records import Tensor
 
@@ -35,3 +36,12 @@ def describe(name: str, x: torch.Tensor) -> Tensor:
         plus + minus,
         minus,
     )
+
+
+def drops(module: torch.nn.Module) -> bool:
+    """Training mode switches random zeros on: in a dropout, or inside a recurrent or an attention layer."""
+    if isinstance(module, torch.nn.RNNBase):
+        return module.dropout > 0 and module.num_layers > 1
+    if isinstance(module, torch.nn.MultiheadAttention):
+        return module.dropout > 0
+    return isinstance(module, _DropoutNd) and module.p > 0

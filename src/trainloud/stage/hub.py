@@ -1,6 +1,8 @@
 """The hub: knows which step it is, which networks train, and tells every probe of every event."""
 
 import os
+import sys
+import threading
 import time
 import weakref
 from collections import defaultdict
@@ -15,10 +17,12 @@ from trainloud.stage.aside import Aside
 from trainloud.stage.code import persons_line
 from trainloud.stage.deferred import Deferred
 from trainloud.stage.patches import Ids
+from trainloud.stage.reach import out_of_reach, without_values
 from trainloud.stage.visit import Visit, tensors_in
 from trainloud.stage.writer import Writer
 
 WINDOW = 4  # first steps that are looked at closely
+CLOSE = 512  # forwards between two steps that are: a script that never steps is not slowed down for ever
 EVENTS = (
     "forward_start",
     "forward_end",
@@ -72,6 +76,10 @@ class Hub:
         """Forwards since the last optimiser step."""
         self.stack: list[torch.nn.Module] = []
         """Modules whose forward runs, outermost first."""
+        self._thread = 0
+        """Whose forwards these are: other threads' are not watched meanwhile."""
+        self._backward: list[Any] = []
+        """Backwards under way; forwards inside are made anew for them (activation checkpointing)."""
         self.visit: Visit | None = None
         """The forward that runs."""
         self.passage = 0
@@ -99,7 +107,7 @@ class Hub:
 
     def tell(self, event: str, *facts: Any) -> None:
         """Tell every probe. Never raises."""
-        if self.busy:
+        if self.busy or out_of_reach():
             return
         self.busy = True
         try:
@@ -108,9 +116,24 @@ class Hub:
                     listener(*facts)
                 except Exception as error:
                     self._listeners[event] = [f for f in self._listeners[event] if f != listener]
-                    self.unseen(f"{listener.__self__.__class__.__module__}.{event}: {type(error).__name__}: {error}")  # type: ignore[attr-defined]
+                    self.failed(f"{listener.__self__.__class__.__module__}.{event}", error)  # type: ignore[attr-defined]
         finally:
             self.busy = False
+
+    def failed(self, what: str, error: Exception) -> None:
+        """Note an exception of our own; the script never sees it."""
+        try:
+            text = f"{what}: {type(error).__name__}: {error}"
+        except Exception:  # an error that cannot be shown
+            text = f"{what}: {type(error).__name__}"
+        self.unseen(text)
+
+    def safely(self, what: str, do: Callable[..., None], *facts: Any) -> None:
+        """Do something that is not a probe's event. Never raises."""
+        try:
+            do(*facts)
+        except Exception as error:
+            self.failed(f"trainloud.{what}", error)
 
     def write(self, record: Any) -> None:
         self.writer.write(record)
@@ -138,33 +161,38 @@ class Hub:
 
     def enter(self, module: torch.nn.Module, args: tuple[Any, ...]) -> None:
         """A module's forward begins."""
-        if self.busy:
+        if self.busy or self._backward or out_of_reach():
             return
+        if self.stack and (threading.get_ident() != self._thread or module is self.stack[0]):
+            if threading.get_ident() != self._thread or _runs_twice(module):
+                return
+            self.stack = []  # its last forward raised
+        self._thread = threading.get_ident()
         self.stack.append(module)
         if len(self.stack) > 1:
             if self.visit is not None and self.visit.window:
                 self.tell("inner_start", module, args)
             return
         self.visit = None
-        if not any(True for _ in module.parameters()):
+        if not any(True for _ in module.parameters()) or without_values(tensors_in(args)):
             return
         self.counts["forwards"] += 1
         grad = torch.is_grad_enabled()
         if grad and self.settle():
             self.stack.append(module)
-        visit = Visit(module, self.networks.of(module), self.step, args, grad, self.window)
+        visit = Visit(module, self.networks.of(module), self.step, args, grad, self.window and len(self.visits) < CLOSE)
         visit.training = module.training
         self.visit = visit
         self.tell("forward_start", visit)
 
     def leave(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         """A module's forward has ended. Forwards that raised inside are taken off the stack here."""
-        if self.busy or not self.stack:
+        if self.busy or self._backward or threading.get_ident() != self._thread:
             return
-        while self.stack and self.stack[-1] is not module:
-            self.stack.pop()
-        if self.stack:
-            self.stack.pop()
+        place = next((i for i in reversed(range(len(self.stack))) if self.stack[i] is module), None)
+        if place is None:  # it began where it was not watched
+            return
+        del self.stack[place:]
         visit = self.visit
         if self.stack:
             if visit is not None and visit.window:
@@ -178,6 +206,7 @@ class Hub:
             self._mark_when_used(visit)
         self.tell("forward_end", visit)
         visit.forget()
+        self.visit = None
 
     def _mark_when_used(self, visit: Visit) -> None:
         """Have autograd say when a backward goes through an output of this forward."""
@@ -195,15 +224,23 @@ class Hub:
                 t.grad_fn.register_prehook(reached)
 
     def backward_starts(self, loss: Any) -> None:
-        self.settle()
-        self.tell("backward_start", loss)
+        if not self._backward:
+            self.settle()
+            self.tell("backward_start", loss)
+        self._backward.append(None)
 
-    def backward_ended(self, loss: Any) -> None:
+    def backward_ended(self, loss: Any, well: bool) -> None:
+        self._backward.pop()
+        if self._backward or not well:
+            return
         self.counts["backwards"] += 1
+        self._note_trained()
+        self.tell("backward_end", loss)
+
+    def _note_trained(self) -> None:
         for v in self.visits:
             if v.used and v.network not in self.trained:
-                self.trained[v.network] = weakref.ref(v.module)
-        self.tell("backward_end", loss)
+                self.trained[v.network] = v.ref
 
     def settle(self) -> bool:
         """Where weights were changed by hand since the last backward, that was a step: count it."""
@@ -214,14 +251,15 @@ class Hub:
 
     def stepped(self, optimizer: Any) -> None:
         """An optimiser step is over; `optimizer` is None where weights were changed by hand."""
-        if self.busy:
+        if self.busy or out_of_reach():
             return
+        self._note_trained()
         visits, self.visits, self.stack, self.visit = self.visits, [], [], None
         self.tell("resolved", visits)
         self.tell("step_end", optimizer)
         self.step += 1
-        self.deferred.poll()
-        self.aside.poll()
+        self.safely("deferred", self.deferred.poll)
+        self.safely("aside", self.aside.poll)
 
     def finish(self, exception: str = "") -> None:
         """The process ends."""
@@ -230,17 +268,18 @@ class Hub:
         visits, self.visits = self.visits, []
         self.tell("resolved", visits)
         self.tell("finish")
-        self.deferred.drain()
-        self.aside.wait()
-        if self.writer.open or not exception:
+        self.safely("deferred", self.deferred.drain)
+        self.safely("aside", self.aside.wait)
+        if self.writer.open:
             self.write(records.End(self.seconds(), self.step, exception, **self.counts, moved=self.moved))
 
     def after_fork(self) -> None:
         """A forked child keeps watching, into a trace of its own."""
         self._owner = os.getpid()
         self.writer = Writer(self.folder, self._start)
+        self.deferred = Deferred()
         self.aside.forget()
-        self.visits, self.stack, self.visit = [], [], None
+        self.visits, self.stack, self.visit, self._backward = [], [], None, []
 
     def _start(self) -> records.Start:
         cuda = torch.cuda.is_available() and torch.cuda.is_initialized()
@@ -249,10 +288,26 @@ class Hub:
 
         return records.Start(
             self.command,
-            os.getcwd(),
+            _directory(),
             platform.python_version(),
             str(torch.__version__),
             device,
             os.getpid(),
-            int(os.environ.get("RANK", 0)),
+            int(rank) if (rank := os.environ.get("RANK", "0")).isdecimal() else 0,
         )
+
+
+def _directory() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # it is gone
+        return ""
+
+
+def _runs_twice(module: torch.nn.Module) -> bool:
+    """Whether a module's forward calls the module itself, as in a recursive network, going by the frames."""
+    frame, runs = sys._getframe(1), 0
+    while frame is not None and runs < 2:  # type: ignore[redundant-expr]
+        runs += frame.f_code is torch.nn.Module._call_impl.__code__ and frame.f_locals.get("self") is module
+        frame = frame.f_back  # type: ignore[assignment]
+    return runs == 2

@@ -2,6 +2,7 @@
 
 import atexit
 import inspect
+import itertools
 import os
 import sys
 import threading
@@ -28,7 +29,15 @@ def install() -> Hub:
     # torch.compile warns of global module hooks, which are trainloud's and not the person's.
     warnings.filterwarnings("ignore", message=".*there are global hooks on modules")
     hub = Hub(Path(os.environ["TRAINLOUD_RUN"]), sys.orig_argv[1:])
-    patches = Patches()
+    patches = Patches(hub.failed)
+    try:
+        return _installed(hub, patches)
+    except Exception:
+        patches.restore()
+        raise
+
+
+def _installed(hub: Hub, patches: Patches) -> Hub:
     _hook_modules(hub)
     _hook_backward(hub, patches)
     switch = ModeSwitch(hub)
@@ -40,7 +49,8 @@ def install() -> Hub:
     _hook_exceptions(hub)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=hub.after_fork)
-    atexit.register(hub.finish)
+        os.register_at_fork(after_in_child=switch.off)
+    atexit.register(hub.safely, "finish", hub.finish)
     return hub
 
 
@@ -55,8 +65,10 @@ class _ModeTimes:
         wanted = visit.window
         if not visit.grad:
             key = (visit.network, visit.step)
-            self._evaluated[key] = self._evaluated.get(key, 0) + 1
-            visit.window = len(self._evaluated) <= 4 and self._evaluated[key] <= 2
+            visit.window = key in self._evaluated or len(self._evaluated) < 4
+            if visit.window:
+                self._evaluated[key] = self._evaluated.get(key, 0) + 1
+                visit.window = self._evaluated[key] <= 2
             wanted = visit.window and not any(isinstance(m, _FUSED) for m in visit.module.modules())
         (self._switch.on if wanted else self._switch.off)()
 
@@ -94,17 +106,23 @@ def _hook_modules(hub: Hub) -> None:
 
 def _hook_backward(hub: Hub, patches: Patches) -> None:
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
-        def backward(loss: Any, *args: Any, **kwargs: Any) -> Any:
+        def backward(*args: Any, **kwargs: Any) -> Any:
             if hub.busy:
-                return original(loss, *args, **kwargs)
+                return original(*args, **kwargs)
+            loss = args[0] if args else kwargs.get("tensors")
             hub.backward_starts(loss)
-            result = original(loss, *args, **kwargs)
-            hub.backward_ended(loss)
+            well = False
+            try:
+                result = original(*args, **kwargs)
+                well = True
+            finally:
+                hub.backward_ended(loss, well)
             return result
 
         return backward
 
     patches.around(torch.Tensor, "backward", make)
+    patches.around(torch.autograd, "backward", make)  # called by the one above too: the hub counts the outer one
 
     def compiling(original: Callable[..., Any]) -> Callable[..., Any]:
         def compile(*args: Any, **kwargs: Any) -> Any:
@@ -122,8 +140,8 @@ def _hook_exceptions(hub: Hub) -> None:
     shown = sys.excepthook
 
     def excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        hub.finish(f"{kind.__name__}: {error}"[:500])
-        atexit.unregister(hub.finish)
+        hub.safely("finish", lambda: hub.finish(f"{kind.__name__}: {error}"[:500]))
+        atexit.unregister(hub.safely)
         _strip(error, set())
         shown(kind, error, error.__traceback__)
 
@@ -140,19 +158,21 @@ def _hook_exceptions(hub: Hub) -> None:
 
 def _strip(error: BaseException | None, seen: set[int]) -> None:
     """Take trainloud's own frames out of a traceback and out of those it was caused by."""
-    if error is None or id(error) in seen:
-        return
-    seen.add(id(error))
-    error.__traceback__ = _without_ours(error.__traceback__)
-    _strip(error.__cause__, seen)
-    _strip(error.__context__, seen)
+    waiting = [error]
+    while waiting:
+        at = waiting.pop()
+        if at is not None and id(at) not in seen:
+            seen.add(id(at))
+            at.__traceback__ = _without_ours(at.__traceback__)
+            waiting += [at.__cause__, at.__context__, *getattr(at, "exceptions", ())]
 
 
 def _without_ours(trace: TracebackType | None) -> TracebackType | None:
-    if trace is None:
-        return None
-    rest = _without_ours(trace.tb_next)
-    if trace.tb_frame.f_code.co_filename.startswith(_HERE):
-        return rest
-    trace.tb_next = rest
-    return trace
+    kept = []
+    while trace is not None:
+        if not trace.tb_frame.f_code.co_filename.startswith(_HERE):
+            kept.append(trace)
+        trace = trace.tb_next
+    for above, below in itertools.pairwise([*kept, None]):
+        above.tb_next = below  # type: ignore[union-attr]
+    return kept[0] if kept else None

@@ -7,9 +7,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 BOOT = Path(__file__).resolve().parent / "boot"
-PASSED_ON = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+PASSED_ON = frozenset({signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)})  # Windows: no SIGHUP
 FROM_KERNEL = 0x80  # si_code of a signal that the kernel made, such as the terminal's interrupt (sigaction(2))
 
 
@@ -27,18 +28,42 @@ def run(command: Sequence[str], folder: Path, output_to_stderr: bool = False) ->
     `output_to_stderr` keeps standard output free for a document of trainloud's own. Signals that end a
     program are passed on to it. Raises OSError when the command cannot be started.
     """
+    streams: dict[str, Any] = {"env": _environment(folder), "stdout": sys.stderr if output_to_stderr else None}
+    if not hasattr(signal, "sigwaitinfo"):
+        return _ending(_run_plainly(command, streams))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {*PASSED_ON, signal.SIGCHLD})
     try:
         process = subprocess.Popen(
             list(command),
-            env=_environment(folder),
-            stdout=sys.stderr if output_to_stderr else None,
+            **streams,
             preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, before),
         )
         code = _wait(process)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return _ending(code)
+
+
+def _ending(code: int) -> Ending:
     return Ending(128 - code, -code) if code < 0 else Ending(code, None)
+
+
+def _run_plainly(command: Sequence[str], streams: dict[str, Any]) -> int:
+    """For macOS and Windows, which do not say who sent a signal: the keyboard's interrupt reaches the process by
+    itself, anything else is passed on."""
+    process: list[subprocess.Popen[bytes]] = []
+
+    def pass_on(number: int, _frame: Any) -> None:
+        if number != signal.SIGINT and process:
+            process[0].send_signal(number)
+
+    before = {number: signal.signal(number, pass_on) for number in PASSED_ON}
+    try:
+        process.append(subprocess.Popen(list(command), **streams))
+        return process[0].wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:
@@ -47,8 +72,6 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
     An interrupt from the terminal's keyboard reaches the whole foreground group, the process included, and
     is the kernel's own; one that somebody sent to trainloud alone is passed on.
     """
-    if not hasattr(signal, "sigwaitinfo"):  # macOS: `sigwait` does not say who sent a signal
-        return process.wait()
     while (code := process.poll()) is None:
         came = signal.sigwaitinfo({*PASSED_ON, signal.SIGCHLD})
         number = signal.Signals(came.si_signo)

@@ -24,7 +24,8 @@ def unseen_by_warnings(function: Any) -> Any:
 class Patches:
     """Replaces attributes by wrappers and can put every one back."""
 
-    def __init__(self) -> None:
+    def __init__(self, failed: Callable[[str, Exception], None]) -> None:
+        self._failed = failed
         self._undo: list[tuple[Any, str, Any]] = []
 
     def around(self, owner: Any, name: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
@@ -43,16 +44,25 @@ class Patches:
                 return original(*args, **kwargs)
             return watched(*args, **kwargs)
 
+        # what torch.jit.script is to compile in the wrapper's place
+        setattr(wrapper, "__script_if_tracing_wrapper", True)
+        setattr(wrapper, "__original_fn", original)
         self._undo.append((owner, name, original))
         setattr(owner, name, unseen_by_warnings(wrapper))
 
     def after(self, owner: Any, name: str, tell: Callable[..., None]) -> None:
-        """Call `tell(result, *args, **kwargs)` after each successful call of `owner.name`."""
+        """Call `tell(result, *args, **kwargs)` after each successful call of `owner.name`.
+
+        What `tell` raises is noted and does not reach the script.
+        """
 
         def make(original: Callable[..., Any]) -> Callable[..., Any]:
             def call(*args: Any, **kwargs: Any) -> Any:
                 result = original(*args, **kwargs)
-                tell(result, *args, **kwargs)
+                try:
+                    tell(result, *args, **kwargs)
+                except Exception as error:
+                    self._failed(f"trainloud.{name}", error)
                 return result
 
             return call
@@ -65,21 +75,29 @@ class Patches:
 
 
 class Ids:
-    """Small numbers for objects, held weakly: a number is never given to a second object."""
+    """Small numbers for objects, held weakly: a number is never given to a second object.
+
+    Objects that allow no weak reference (lists) go by their address, which a later one may take over.
+    """
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[weakref.ref[Any], int]] = {}
+        self._known: dict[int, tuple[weakref.ref[Any] | None, int]] = {}
         self._next = 0
 
     def get(self, thing: Any) -> int | None:
         """The object's number; None if it has none yet."""
         entry = self._known.get(id(thing))
-        return entry[1] if entry is not None and entry[0]() is thing else None
+        if entry is None or (entry[0] is not None and entry[0]() is not thing):
+            return None
+        return entry[1]
 
     def of(self, thing: Any) -> int:
         """The object's number, given at the first call."""
         number = self.get(thing)
         if number is None:
             number, self._next = self._next, self._next + 1
-            self._known[id(thing)] = (weakref.ref(thing), number)
+            try:
+                self._known[id(thing)] = (weakref.ref(thing), number)
+            except TypeError:
+                self._known[id(thing)] = (None, number)
         return number

@@ -1,5 +1,6 @@
 """One forward of a network from outside any other module."""
 
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,9 +37,13 @@ class Visit:
     facts: dict[str, Any] = field(default_factory=dict)
     """Where probes leave what they need at a later event of the same forward."""
 
+    def __post_init__(self) -> None:
+        self.ref = weakref.ref(self.module)
+
     def forget(self) -> None:
-        """Let go of the tensors once the step is over."""
+        """Let go of the tensors and of the network once the forward is over: the script may be done with them."""
         self.args, self.kwargs, self.output = (), {}, None
+        self.module = None  # type: ignore[assignment]
 
 
 def tensors_in(value: Any, depth: int = 3) -> Iterator[torch.Tensor]:
@@ -73,10 +78,13 @@ def own_parameter(module: torch.nn.Module, name: str) -> torch.Tensor | None:
 
     Never reads the attribute itself: under spectral norm that computes, and moves buffers.
     """
+    if isinstance(module, torch.jit.ScriptModule):  # its tables are no dictionaries
+        return dict(module.named_parameters(recurse=False)).get(name)
     own = module._parameters
     for candidate in (name, f"{name}_orig", f"{name}_v"):
-        if own.get(candidate) is not None:
-            return own[candidate]
+        found = own.get(candidate)
+        if found is not None:
+            return None if torch.nn.parameter.is_lazy(found) else found
     rewritten = module._modules.get("parametrizations")
     if rewritten is not None and name in rewritten._modules:
         return next(iter(rewritten._modules[name].parameters(recurse=False)), None)  # type: ignore[union-attr]

@@ -7,7 +7,8 @@ Remedy: check `dataset[0]` against `dataset[1]`; make `__getitem__` depend on no
 counter, no open generator), and keep the length in step with what can really be returned.
 
 Known limits: judged where one iteration of the training loader gave at least 50 examples of enough different
-numbers; inputs that are few by nature (truth tables, single tokens) are not judged.
+numbers, or inside batches that are made by hand; inputs that are few by nature (truth tables, single tokens)
+are not judged.
 
 Source: silent-bug reports on `__getitem__` closing over a generator; PyTorch documentation of
 torch.utils.data.Dataset.
@@ -17,11 +18,31 @@ from trainloud.checks.examples import drawn_indices, varied
 from trainloud.checks.streams import epochs, main_network, prints
 from trainloud.core.check import Check, Runs
 from trainloud.core.finding import Finding, fired, passed, unknown
-from trainloud.core.records import Iteration
-from trainloud.core.trace import unpack_prints
+from trainloud.core.records import Iteration, Network
+from trainloud.core.trace import Trace, unpack_prints
 
 FEW = 0.1  # distinct examples for each position asked for: oversampled data keep several times as many
 LEAST_DRAWN = 50  # examples of one iteration
+LEAST_IN_BATCH = 8  # examples of a batch made by hand: smaller ones may be views of one
+
+
+def _by_hand(trace: Trace, network: Network) -> Finding:
+    """Without a loader an epoch is not known, but a batch is not made of one example."""
+    batches = [b for b in trace.trained_batches if b.network == network.network and b.size >= LEAST_IN_BATCH]
+    known = [(b, p) for b in batches if len(p := prints([b])) == b.size]
+    drawn, distinct = sum(len(p) for _, p in known), sum(len(set(p)) for _, p in known)
+    if drawn < LEAST_DRAWN or distinct > FEW * drawn or not varied(trace, network.network):
+        return unknown("no complete iteration of a training loader was seen")
+    whole = len({p for _, some in known for p in some})
+    return fired(
+        f"{len(known)} batches with {drawn} examples hold {distinct / len(known):.1f} distinct examples each on "
+        f"average, bit for bit ({whole} distinct in all)",
+        "about as many distinct examples in a batch as the batch is long",
+        network.where,
+        first_step=known[0][0].step,
+        distinct=whole,
+        asked=drawn,
+    )
 
 
 def judge(runs: Runs) -> Finding:
@@ -31,7 +52,7 @@ def judge(runs: Runs) -> Finding:
         return unknown("no training batch was seen")
     complete = epochs(trace, network.network)
     if not complete:
-        return unknown("no complete iteration of a training loader was seen")
+        return _by_hand(trace, network)
     first = complete[0]
     values = prints(first)
     if len(values) < LEAST_DRAWN:

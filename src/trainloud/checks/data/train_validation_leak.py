@@ -17,7 +17,7 @@ Source: Kapoor and Narayanan 2023, Leakage and the reproducibility crisis in mac
 
 from collections import Counter
 
-from trainloud.checks.examples import Evaluated, evaluated, ever_changing, natural_rate, width
+from trainloud.checks.examples import Evaluated, continuous, evaluated, ever_changing, natural_rate, width
 from trainloud.checks.frames import Windows, shared_windows
 from trainloud.checks.streams import main_network
 from trainloud.core.check import Check, Runs
@@ -58,7 +58,8 @@ def judge(runs: Runs) -> Finding:
     windows = shared_windows(trace, network.network)
     if windows is not None and windows.leaking:
         return _windows_found(windows, network)
-    natural = natural_rate(trace, network.network, total)
+    # Examples of continuous numbers are equal only if they were copied: nothing is to be taken off.
+    natural = 0.0 if continuous(trace, network.network) else natural_rate(trace, network.network, total)
     if natural is None:
         worst = max(held_out, key=lambda g: g.share)
         if worst.share < SHARED:

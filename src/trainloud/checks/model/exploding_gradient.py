@@ -46,6 +46,25 @@ def _not_finite(trace: Trace) -> Finding | None:
     )
 
 
+def _overflowing(trace: Trace) -> Finding | None:
+    """The loss is still a number, and its gradient is none any more."""
+    losses = {s.index: s.loss for s in trace.steps if s.loss is not None and not s.scaled}
+    seen = [s for s in trace.all(GradientSample) if math.isfinite(losses.get(s.step) or math.nan)]
+    over = [s for s in seen if not math.isfinite(s.norm)]
+    if len(over) < LEAST_SAMPLES or len(over) < len(seen):
+        return None
+    return fired(
+        f"the gradient norm is {over[0].norm} at all {len(over)} sampled steps, with a loss of "
+        f"{losses[over[0].step]:.3g} at step {over[0].step}: the gradient is too large for its number format",
+        "a finite gradient wherever the loss is finite",
+        over[0].where,
+        first_step=over[0].step,
+        severity="error",
+        basis="proof",
+        sampled=len(seen),
+    )
+
+
 def _grown(trace: Trace, samples: tuple[GradientSample, ...]) -> Finding | None:
     losses = {s.index: s.loss for s in trace.steps}
     for number in {s.optimizer for s in samples}:
@@ -85,7 +104,7 @@ def _steep(trace: Trace) -> Finding | None:
 def judge(runs: Runs) -> Finding:
     trace = runs.watched
     samples = tuple(s for s in trace.all(GradientSample) if math.isfinite(s.norm))
-    found = _not_finite(trace) or _grown(trace, samples) or _steep(trace)
+    found = _not_finite(trace) or _overflowing(trace) or _grown(trace, samples) or _steep(trace)
     if found is not None:
         return found
     steps: list[Step] = [s for s in trace.steps if s.loss is not None]

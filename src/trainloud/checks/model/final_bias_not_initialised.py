@@ -8,6 +8,8 @@ Remedy: initialise the last bias with the mean of the targets or the log-odds of
 targets.
 
 Known limits: a warning only where getting there took a good part of the run; else a note, for it costs little.
+Where the outputs' spread and not their mean makes
+the start bad (a margin in the loss, large first weights), no bias is to blame and nothing is said.
 The best constant is that of the batches seen; losses other than cross-entropy, squared and absolute error are not
 judged.
 
@@ -27,6 +29,7 @@ LOGISTIC = ("binary_cross_entropy_with_logits", "binary_cross_entropy")
 SQUARED, ABSOLUTE = ("mse_loss",), ("l1_loss",)
 NATS = 0.35  # least excess of a cross-entropy over the best constant's
 RATIO = {CLASSES: 1.5, LOGISTIC: 1.5, SQUARED: 4.0, ABSOLUTE: 2.5}  # start over best constant; sampling stays under it
+BIAS_SHARE = 0.5  # of the excess that another constant added to the outputs must take away
 LEAST_TARGETS = 64  # behind the best constant
 COSTLY_STEPS, COSTLY_SHARE = 50, 0.05  # steps, and share of the run, before the best constant is reached
 
@@ -74,6 +77,12 @@ def judge(runs: Runs) -> Finding:
     excess = start - best
     if start < RATIO[group] * best or (group in (CLASSES, LOGISTIC) and excess < NATS):
         return passed(f"loss at step 0 is {start:.4g}; the best constant output gives {best:.4g}")
+    centred = first[0].recentred
+    if centred is not None and start - centred < BIAS_SHARE * excess:
+        return passed(
+            f"loss at step 0 is {start:.4g}, above the best constant's {best:.4g}, but no other last bias would mend "
+            f"that: with the outputs' mean put right it is still {centred:.4g}"
+        )
     taken = _reached(trace, max(trace.steps[0].loss - excess, 0.0))
     costly = taken >= COSTLY_STEPS and taken >= COSTLY_SHARE * len(trace.steps)
     return fired(

@@ -46,7 +46,13 @@ def judge(runs: Runs) -> Finding:
     by_hand = [m for m in trace.all(Meeting) if m.phase == "train" and m.op in SUBTRACTIONS and m.origins]
     if not losses and not by_hand:
         return unknown("no regression loss was seen with the operations that made its input")
-    kinds: tuple[tuple[Sequence[LossSample | Meeting], Severity], ...] = ((losses, "warning"), (by_hand, "note"))
+    # The one place where outputs meet anything is the loss; of several, some may be no loss.
+    judged = any(s.phase == "train" for s in trace.all(LossSample))
+    alone = not judged and len({(m.where, m.op) for m in trace.all(Meeting) if m.phase == "train"}) == 1
+    kinds: tuple[tuple[Sequence[LossSample | Meeting], Severity], ...] = (
+        (losses, "warning"),
+        (by_hand, "warning" if alone else "note"),
+    )
     for seen, severity in kinds:
         bad = [(s, _target(s)) for s in seen if _out_of_reach(s)]
         if not bad or len(bad) < len(seen) / 2:

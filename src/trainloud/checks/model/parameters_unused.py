@@ -22,19 +22,25 @@ LEAST_SAMPLES = 4  # sampled steps
 
 def judge(runs: Runs) -> Finding:
     trace = runs.watched
-    about, ran = known(trace), {u for c in trace.all(Cut) for u in c.upstream}
+    about = known(trace)
+    ran = {u for c in trace.all(Cut) for u in c.upstream}
+    cut = {u for c in trace.all(Cut) if c.kind != "detached" for u in c.upstream}
     judged = {u: h for u, h in histories(trace).items() if u in about and len(h) >= LEAST_SAMPLES}
     if not any(s.gradient for h in judged.values() for _, s in h):
         return unknown(f"fewer than {LEAST_SAMPLES} sampled steps with gradients were seen")
-    unused = [about[u] for u, h in judged.items() if u not in ran and all(s.gradient is None for _, s in h)]
+    unused = [about[u] for u, h in judged.items() if u not in cut and all(s.gradient is None for _, s in h)]
     if not unused:
+        if any(all(s.gradient is None for _, s in h) for h in judged.values()):
+            return passed("each trainable parameter without a gradient stands before a place that ends the gradient")
         return passed(f"each of {len(judged)} trainable parameters got a gradient in some sampled step")
     network = unused[0][0]
     names = [p.name for n, p in unused if n is network]
     own = held(trace)
     share = sum(elements(p) for _, p in unused) / max(sum(elements(about[u][1]) for u in judged), 1)
+    ran_too = any(p.uid in ran for _, p in unused)
+    how = "; what their layers give is dropped before the loss" if ran_too else " and take no part in the forward"
     return fired(
-        f"{len(unused)} of {len(judged)} trainable parameters never got a gradient and take no part in the forward "
+        f"{len(unused)} of {len(judged)} trainable parameters never got a gradient{how} "
         f"({share:.1%} of the elements): {listed(names)}",
         "each trainable parameter takes part",
         network.defined or network.where,

@@ -79,8 +79,13 @@ def judge(runs: Runs) -> Finding:
     stale = [o for o in optimizers.values() if o.uids and o.gradless == len(o.uids) and not known & set(o.uids)]
     if stale:
         return _fired(trace, fresh_start, stale[0], "all tensors are without a gradient and of no trained network")
-    names = [p for p, _ in fresh_start]
-    return _fired(trace, fresh_start, next(iter(optimizers.values())), "", _certainty(trace, names))
+    certainty = _certainty(trace, [p for p, _ in fresh_start])
+    replaced = [o for o in optimizers.values() if 0 < len(set(o.uids) - known) <= o.gradless]
+    if replaced:
+        left = len(set(replaced[0].uids) - known)
+        why = f"{left} tensors are without a gradient and of no trained network: a layer was replaced after it was made"
+        return _fired(trace, fresh_start, replaced[0], why, "warning" if certainty == "note" else certainty)
+    return _fired(trace, fresh_start, next(iter(optimizers.values())), "", certainty)
 
 
 def _certainty(trace: Trace, missing: Sequence[Parameter]) -> str:

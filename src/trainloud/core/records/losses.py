@@ -62,6 +62,8 @@ class LossSample:
     copies: dict[str, float]
     """Shift k -> share of targets that equal the network's integer input k places later; key as text."""
     reduction: str = "mean"
+    recentred: float | None = None
+    """The same loss of these outputs with only their mean over the examples put right, as another last bias would."""
 
 
 @dataclass(frozen=True)

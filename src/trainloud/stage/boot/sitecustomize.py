@@ -19,6 +19,16 @@ def _restore():  # type: ignore[no-untyped-def]
         sys.modules["sitecustomize"] = this
 
 
+def _tell(error):  # type: ignore[no-untyped-def]
+    """Leave the reason where the parent looks for traces."""
+    try:
+        os.makedirs(os.environ["TRAINLOUD_RUN"], exist_ok=True)
+        with open(os.path.join(os.environ["TRAINLOUD_RUN"], "not-watched.txt"), "w") as f:
+            f.write("%s: %s" % (type(error).__name__, error))  # noqa: UP031
+    except OSError:
+        return
+
+
 class _TorchFinder(object):  # noqa: UP004
     """A meta path finder that lets every other finder find torch, and installs the watch after its import."""
 
@@ -36,9 +46,12 @@ class _TorchFinder(object):  # noqa: UP004
         def exec_module(module):  # type: ignore[no-untyped-def]
             run(module)
             spec.loader.exec_module = run
-            from trainloud.stage.install import install
+            try:
+                from trainloud.stage.install import install
 
-            install()
+                install()
+            except Exception as error:  # another Python's torch, or one that is too old: the script runs on unwatched
+                _tell(error)
 
         spec.loader.exec_module = exec_module
         return spec

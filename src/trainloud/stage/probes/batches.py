@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.dropout import _DropoutNd
 
 from trainloud.core.records import Batch, Frames
 from trainloud.stage.code import persons_line
+from trainloud.stage.describe import drops
 from trainloud.stage.fingerprint import fingerprints, packed
 from trainloud.stage.hub import Hub
 from trainloud.stage.visit import Visit, named_arguments
@@ -23,7 +23,7 @@ class Probe:
     def __init__(self, hub: Hub):
         self._hub = hub
         self._switches: dict[int, tuple[list[weakref.ref], list[weakref.ref]]] = {}
-        self._place_known: set[tuple[int, int]] = set()
+        self._place_known = (-1, -1)  # network and step
         self._frames: dict[tuple[int, bool, int], int] = {}
 
     def forward_start(self, visit: Visit) -> None:
@@ -31,8 +31,8 @@ class Probe:
         visit.live_dropout = any((m := r()) is not None and m.training for r in dropouts)
         visit.live_batchnorm = any((m := r()) is not None and m.training for r in norms)
         key = (visit.network, visit.step)
-        if visit.window or (not visit.grad and key not in self._place_known):
-            self._place_known.add(key)
+        if visit.window or (not visit.grad and self._place_known != key):
+            self._place_known = key
             visit.where = persons_line()
 
     def forward_end(self, visit: Visit) -> None:
@@ -116,7 +116,7 @@ class Probe:
         if visit.network not in self._switches:
             modules = list(visit.module.modules())
             self._switches[visit.network] = (
-                [weakref.ref(m) for m in modules if isinstance(m, _DropoutNd) and m.p > 0],
+                [weakref.ref(m) for m in modules if drops(m)],
                 [weakref.ref(m) for m in modules if isinstance(m, _BatchNorm)],
             )
         return self._switches[visit.network]

@@ -43,6 +43,7 @@ class Probe:
         if visit.network not in self._held:
             kept = Visit(visit.module, visit.network, visit.step, visit.args, True, True, kwargs=dict(visit.kwargs))
             kept.size, kept.iteration, kept.facts = visit.size, visit.iteration, visit.facts
+            kept.module = None  # type: ignore[assignment]
             visit.facts["loaded"] = self._hub.batch_size()
             self._held[visit.network] = kept
 
@@ -72,8 +73,10 @@ class Probe:
     def _make(self, visit: Visit) -> None:
         wholes = self._wholes.pop(visit.network, [])
         full_batch = len(wholes) >= 2 and all(bool(w == wholes[0]) for w in wholes)
-        if type(visit.module).__name__ == "OptimizedModule":
-            visit.module = visit.module._orig_mod  # type: ignore[assignment, union-attr]
+        module = visit.ref()
+        if module is None:
+            return
+        visit.module = module._orig_mod if type(module).__name__ == "OptimizedModule" else module  # type: ignore[assignment]
         self._hub.aside.do(functools.partial(_charts, visit, full_batch))
 
 

@@ -1,6 +1,7 @@
 """State dicts: whether what is kept is a copy, and whether what is loaded arrives."""
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from trainloud.stage.patches import Patches
 from trainloud.stage.visit import tensors_in
 
 MOST_NAMES = 50
+MOST_TENSORS = 20_000  # of one file
 
 
 class Probe:
@@ -52,18 +54,19 @@ class Probe:
                 return original(module, state_dict, *args, **kwargs)
             self._depth += 1
             try:
-                before = _facts(self._taken, module, state_dict)
+                before = _facts(self._taken, module, state_dict) if isinstance(state_dict, dict) else None
                 result = original(module, state_dict, *args, **kwargs)
             finally:
                 self._depth -= 1
-            self._loaded(module, state_dict, before)
+            if before is not None:
+                self._hub.safely("load_state_dict", self._loaded, module, state_dict, before)
             return result
 
         return load_state_dict
 
     def _loaded(self, module: torch.nn.Module, state: Any, before: "_State") -> None:
         hub = self._hub
-        own = {n: t for n, t in module.state_dict().items() if isinstance(t, torch.Tensor)}
+        own = _own_state(module)
         whole = sum(t.numel() for t in own.values()) or 1
         found = [n for n in own if n in state]
         uids = tuple(hub.tensors.of(p) for n, p in module.named_parameters() if n in state and n not in before.aliases)
@@ -81,22 +84,24 @@ class Probe:
     def _saving(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def save(thing: Any, *args: Any, **kwargs: Any) -> Any:
             if not self._hub.busy:
-                held = [self._taken[t] for t in tensors_in(thing) if t in self._taken]
-                if held:
-                    step, where = min(held, key=lambda h: h[0])
-                    self._hub.write(
-                        Checkpoint(
-                            self._hub.step, "save", persons_line(), "", (), 0.0, (), (),
-                            len(held) / max(sum(1 for _ in tensors_in(thing)), 1), step, where,
-                        )
-                    )  # fmt: skip
+                self._hub.safely("save", self._saved, thing)
             return original(thing, *args, **kwargs)
 
         return save
 
+    def _saved(self, thing: Any) -> None:
+        tensors = list(islice(tensors_in(thing), MOST_TENSORS))
+        held = [self._taken[t] for t in tensors if t in self._taken]
+        if held:
+            step, where = min(held, key=lambda h: h[0])
+            share = len(held) / len(tensors)
+            self._hub.write(
+                Checkpoint(self._hub.step, "save", persons_line(), "", (), 0.0, (), (), share, step, where)
+            )  # fmt: skip
+
     def _was_read(self, result: Any, *_: Any, **__: Any) -> None:
         self._loads += 1
-        self._read.update(_storage(t) for t in tensors_in(result, 4))
+        self._read.update(_storage(t) for t in islice(tensors_in(result, 4), MOST_TENSORS))
 
 
 class _State:
@@ -115,5 +120,19 @@ def _facts(taken: Any, module: torch.nn.Module, state: Any) -> _State:
     return _State(aliases, len(aliases) / max(len(own), 1), step, where)
 
 
+def _own_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Parameters and kept buffers by name; never by `state_dict`, which the person may have written."""
+    own: dict[str, torch.Tensor] = {}
+    for prefix, m in module.named_modules(remove_duplicate=False):
+        kept = {n: b for n, b in m._buffers.items() if n not in m._non_persistent_buffers_set}
+        own |= {f"{prefix}.{n}" if prefix else n: t for n, t in (m._parameters | kept).items() if t is not None}
+    return own
+
+
 def _storage(t: torch.Tensor) -> int:
-    return t.untyped_storage().data_ptr() if t.layout is torch.strided else id(t)
+    """What tells memory apart; the object itself where there is none to point to (meta, fake, not strided)."""
+    plain = t.layout is torch.strided and not t.is_meta and not torch.nn.parameter.is_lazy(t)
+    try:
+        return t.untyped_storage().data_ptr() if plain else id(t)
+    except (RuntimeError, NotImplementedError):
+        return id(t)

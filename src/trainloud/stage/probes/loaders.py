@@ -1,9 +1,10 @@
 """DataLoaders: which indices were drawn, by which loop, and whether it went to the end."""
 
+from array import array
 from collections.abc import Callable
 from typing import Any
 
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset
 from torch.utils.data import dataloader as module
 
 from trainloud.core.records import Iteration
@@ -11,17 +12,24 @@ from trainloud.stage.code import persons_line
 from trainloud.stage.fingerprint import packed
 from trainloud.stage.hub import Hub
 from trainloud.stage.patches import Ids, Patches
+from trainloud.stage.writer import EXAMPLE_CAP
 
 
 class _Running:
-    """One iteration under way."""
+    """One iteration under way. Holds neither the loader nor its data, which the script may be done with."""
 
     def __init__(self, number: int, loader: Any, step: int, backwards: int):
-        self.number, self.loader, self.step, self.backwards = number, loader, step, backwards
+        self.number, self.step, self.backwards = number, step, backwards
         self.where = persons_line()
+        self.loader = self.dataset = -1
+        self.size = loader.batch_size or getattr(loader.batch_sampler, "batch_size", 0) or 0
+        self.drop_last = bool(loader.drop_last)
+        self.examples = self.batches = None
+        if not isinstance(loader.dataset, IterableDataset):  # asked for its length, such a loader would warn later
+            self.examples, self.batches = _length(loader.dataset), _length(loader)
         self.drawn = 0
         self.exhausted = False
-        self.indices: list[int] = []
+        self.indices = array("q")
         self.written = False
         self.until: int | None = None
         """Backwards so far when another iteration was drawn from after this one; None while it is the latest."""
@@ -56,7 +64,9 @@ class Probe:
         number = self._iterators.of(iterator)
         if number in self._running:
             return
-        self._running[number] = _Running(self._count, loader, self._hub.step, self._hub.counts["backwards"])
+        running = _Running(self._count, loader, self._hub.step, self._hub.counts["backwards"])
+        running.loader, running.dataset = self._loaders.of(loader), self._datasets.of(loader.dataset)
+        self._running[number] = running
         self._count += 1
 
     def _restarted(self, iterator: Any, loader: Any, first: bool) -> None:
@@ -67,9 +77,11 @@ class Probe:
 
     def _index(self, indices: Any, iterator: Any) -> None:
         running = self._of(iterator)
-        if running is not None and isinstance(indices, list) and all(isinstance(i, int) for i in indices):
+        if running is None or len(running.indices) > EXAMPLE_CAP:  # more are not kept
+            return
+        if isinstance(indices, list) and all(isinstance(i, int) for i in indices):
             running.indices.extend(indices)
-        elif running is not None and isinstance(indices, int):
+        elif isinstance(indices, int):
             running.indices.append(indices)
 
     def _of(self, iterator: Any) -> _Running | None:
@@ -83,7 +95,7 @@ class Probe:
             except StopIteration:
                 if running is not None:
                     running.exhausted = True
-                    self._close(running)
+                    self._hub.safely("loader", self._close, running)
                 raise
             if running is not None:
                 running.drawn += 1
@@ -91,8 +103,7 @@ class Probe:
                     self._latest.until = self._hub.counts["backwards"]
                 self._latest, running.until = running, None
                 self._current = running.number
-                loader = running.loader
-                self._size = loader.batch_size or getattr(loader.batch_sampler, "batch_size", 0) or 0
+                self._size = running.size
             return batch
 
         return __next__
@@ -102,18 +113,17 @@ class Probe:
         if running is None or running.written or not running.drawn or self._hub.busy:
             return
         running.written = True
-        loader, hub = running.loader, self._hub
+        hub = self._hub
         backwards = hub.counts["backwards"]
         if not running.exhausted and running.until is not None:
             backwards = running.until  # a loop that was left early is over when another draws
         kept = running.indices and hub.writer.keep("prints", len(running.indices))
         hub.write(
             Iteration(
-                running.number, self._loaders.of(loader), running.where, running.step,
-                self._made.get(self._loaders.of(loader)), self._datasets.of(loader.dataset), _length(loader.dataset),
-                _length(loader), running.drawn, running.exhausted,
+                running.number, running.loader, running.where, running.step, self._made.get(running.loader),
+                running.dataset, running.examples, running.batches, running.drawn, running.exhausted,
                 "train" if backwards > running.backwards else "eval",
-                bool(loader.drop_last), packed(running.indices, "q") if kept else "",
+                running.drop_last, packed(running.indices, "q") if kept else "",
             )
         )  # fmt: skip
 
@@ -133,5 +143,5 @@ class Probe:
 def _length(sized: Any) -> int | None:
     try:
         return len(sized)
-    except (TypeError, NotImplementedError):
+    except Exception:  # the person's own code
         return None

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from trainloud.core.records import LossCall, LossSample
 from trainloud.stage.code import persons_line
-from trainloud.stage.constants import best_constant
+from trainloud.stage.constants import best_constant, recentred
 from trainloud.stage.describe import describe
 from trainloud.stage.fingerprint import packed
 from trainloud.stage.hub import Hub
@@ -198,6 +198,7 @@ class Probe:
             best_constant(call.kind, given, target, call.options),
             copied,
             call.reduction,
+            recentred(call.kind, given, target, call.options),
         )
 
     @staticmethod

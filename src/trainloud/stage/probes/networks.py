@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.dropout import _DropoutNd
 
 from trainloud.core.place import Place
 from trainloud.core.records import Foreign, Module, Network, NormInput, Parameter
 from trainloud.stage.code import is_persons, persons_line
+from trainloud.stage.describe import drops
 from trainloud.stage.hub import Hub
 from trainloud.stage.probes.gradients import rows_equal
 from trainloud.stage.visit import Visit, own_parameter, tensors_in
@@ -32,7 +32,8 @@ class Probe:
         self._last = None
         if visit.window and visit.grad:
             visit.facts["members"] = {id(m) for m in visit.module.modules()}
-            if visit.network not in self._written:
+            lazy = any(torch.nn.parameter.is_lazy(p) for p in visit.module.parameters())  # no values as yet
+            if visit.network not in self._written and not lazy:
                 visit.facts["record"] = describe_network(self._hub, visit)
 
     def inner_start(self, module: torch.nn.Module, args: tuple[Any, ...]) -> None:
@@ -72,7 +73,8 @@ class Probe:
             return
         seen.add(id(module))
         biased = ""
-        if self._last is not None and self._last[1] is x and own_parameter(self._last[0], "bias") is not None:
+        bias = own_parameter(self._last[0], "bias") if self._last is not None and self._last[1] is x else None
+        if self._last is not None and bias is not None and bias.requires_grad:
             biased = self._name(visit, self._last[0])
         per_channel = x.numel() // max(x.shape[1], 1) if x.dim() > 1 else 1
         record = NormInput(visit.step, visit.network, self._name(visit, module), x.shape[0], per_channel, biased)
@@ -163,7 +165,7 @@ def _declared(network: torch.nn.Module, name: str) -> bool:
     above: torch.nn.Module = network
     nearest: torch.nn.Module | None = None
     for part in ["", *name.split(".")] if name else [""]:
-        above = above._modules.get(part, above) or above if part else above
+        above = dict(above.named_children()).get(part, above) if part else above
         if not type(above).__module__.startswith("torch."):
             nearest = above
     return nearest is None or _defined(nearest) is not None
@@ -177,12 +179,13 @@ def _module(name: str, m: torch.nn.Module) -> Module:
             settings[key] = float(value)
     own = sum(p.numel() for p in m.parameters(recurse=False))
     leaf = next(m.children(), None) is None
-    dropping = isinstance(m, _DropoutNd) and m.p > 0
-    return Module(name, type(m).__name__, own, settings, leaf, dropping, isinstance(m, _BatchNorm))
+    return Module(name, type(m).__name__, own, settings, leaf, drops(m), isinstance(m, _BatchNorm))
 
 
 def _defined(module: torch.nn.Module) -> Place | None:
     """Where the person wrote the network's forward; None for library classes."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return None
     code = getattr(getattr(type(module).forward, "__wrapped__", type(module).forward), "__code__", None)
     if code is None or not is_persons(code.co_filename):
         return None

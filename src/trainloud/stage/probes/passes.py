@@ -6,6 +6,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -23,13 +24,13 @@ METRICS = (
 )  # fmt: skip
 """scikit-learn metrics whose mean over batches is not their value over all examples."""
 MOST_FIGURES = 40
+MOST_CALLS = 2000  # of a metric between two steps, whose arguments are held
 _NUMBER = re.compile(r"(?<![\w.])[-+]?\d+\.\d+(?:[eE][-+]?\d+)?")
 
 
 class Probe:
     def __init__(self, hub: Hub):
         self._hub = hub
-        self._open: dict[int, Pass] = {}
         self._figures: list[str] = []
         self._figures_where: Place | None = None
         self._metrics: dict[str, list[tuple[Any, Any, dict[str, Any], float, Place | None]]] = {}
@@ -41,14 +42,17 @@ class Probe:
 
     def _printing(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def print(*args: Any, **kwargs: Any) -> Any:
-            if not self._hub.busy and self._hub.step and is_persons(sys._getframe(2).f_code.co_filename):
-                self._note(" ".join(str(a) for a in args if isinstance(a, (str, float, int))))
+            if not self._hub.busy and self._hub.step:
+                self._hub.safely("print", self._note, args, sys._getframe().f_back)
             return original(*args, **kwargs)
 
         return print
 
-    def _note(self, text: str) -> None:
-        numbers = _NUMBER.findall(text)
+    def _note(self, args: tuple[Any, ...], wrapper: Any) -> None:
+        caller = wrapper.f_back  # none for a function that Python itself calls at exit
+        if caller is None or not is_persons(caller.f_code.co_filename):
+            return
+        numbers = _NUMBER.findall(" ".join(str(a) for a in args if type(a) in (str, float, int)))
         if numbers and len(self._figures) < MOST_FIGURES:
             self._figures.extend(numbers)
             self._figures_where = persons_line()
@@ -60,7 +64,8 @@ class Probe:
     def _metric(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
         def metric(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
             value = original(y_true, y_pred, *args, **kwargs)
-            if not self._hub.busy and not args and isinstance(value, float):
+            few = len(self._metrics.get(name, ())) < MOST_CALLS
+            if few and not self._hub.busy and self._hub.step and not args and isinstance(value, float):
                 call = (y_true, y_pred, kwargs, float(value), persons_line())
                 self._metrics.setdefault(name, []).append(call)
                 self._originals = {**getattr(self, "_originals", {}), name: original}
@@ -94,28 +99,39 @@ class Probe:
         if not groups:
             self._figures, self._metrics, self._confusion = [], {}, {}
             return
-        self._hub.deferred.drain()
         for number, members in groups.items():
-            self._open[number] = self._pass(number, members)
+            self._write_when_there(number, members)
         self._hub.passage += 1
         self._figures, self._metrics, self._confusion = [], {}, {}
-        self._flush()
+
+    def _write_when_there(self, number: int, visits: list[Visit]) -> None:
+        """Values arrive in order: with the sums of the prints, the losses are known too."""
+        hub = self._hub
+        sums = [v.prints.sum() for v in visits if v.prints is not None]
+        known = self._pass(number, visits)
+
+        def receive(arrived: list[torch.Tensor]) -> None:
+            prints = Counter(arrived[0].tolist()) if arrived else Counter()
+            losses = [v.losses[0] for v in visits if v.losses]
+            hub.write(
+                replace(
+                    known, repeats=max(prints.values(), default=1), scored=known.scored or bool(losses),
+                    losses=tuple((r.value, r.count) for r in losses if r.value is not None)[:2000],
+                    corrects=tuple((r.correct, r.count) for r in losses if r.correct is not None)[:2000],
+                )
+            )  # fmt: skip
+
+        hub.deferred.put([torch.stack(sums)] if sums else [], receive)
 
     def _pass(self, number: int, visits: list[Visit]) -> Pass:
+        """What is known at once."""
         first = visits[0]
-        sums = [v.prints.sum() for v in visits if v.prints is not None]
-        prints = Counter(torch.stack(sums).tolist()) if sums else Counter()
-        losses = [r for v in visits for r in v.losses]
-        scored = bool(losses) or any(v.facts.get("met") for v in visits) or bool(self._metrics)
+        scored = any(v.facts.get("met") for v in visits) or bool(self._metrics)
         scored = scored or any(v.iteration >= 0 and v.size > 1 for v in visits)
-        per_forward = {id(v): v.losses[0] for v in visits if v.losses}
         return Pass(
             self._hub.passage, number, self._hub.step, first.where, len(visits), sum(v.size for v in visits),
             first.training, any(v.live_dropout or v.live_batchnorm for v in visits), scored,
-            max(prints.values(), default=1),
-            tuple((r.value, r.count) for r in per_forward.values() if r.value is not None)[:2000],
-            tuple((r.correct, r.count) for r in per_forward.values() if r.correct is not None)[:2000],
-            tuple(self._figures), self._figures_where, self._matrix(number), self._metric_facts(),
+            1, (), (), tuple(self._figures), self._figures_where, self._matrix(number), self._metric_facts(),
         )  # fmt: skip
 
     def _matrix(self, number: int) -> tuple[tuple[int, ...], ...]:
@@ -139,11 +155,6 @@ class Probe:
                 continue
             found.append((name, sum(c[3] for c in calls) / len(calls), len(calls), whole, calls[0][4]))
         return tuple(found)
-
-    def _flush(self) -> None:
-        for record in self._open.values():
-            self._hub.write(record)
-        self._open = {}
 
 
 def _flat(values: Any) -> list[Any]:

@@ -30,7 +30,8 @@ class Probe:
 
         def few(value: Any) -> Any:
             if isinstance(value, torch.Tensor):
-                first = value[:EXAMPLES] if value.dim() and value.shape[0] == visit.size else value
+                sliced = value.layout is torch.strided and value.dim() and value.shape[0] == visit.size
+                first = value[:EXAMPLES] if sliced else value
                 return first.detach().clone()
             if isinstance(value, dict):
                 return {k: few(v) for k, v in value.items()}
