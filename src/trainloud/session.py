@@ -59,7 +59,7 @@ def _session(
         shutil.rmtree(traces, ignore_errors=True)
         ending = run(command, traces, output_to_stderr=form in DOCUMENTS and not quiet)
         typed = ("-m", script, *args) if module else (script, *args)
-        result = judge(typed, read_run(traces), ending, chosen)
+        result = judge(typed, read_run(traces), ending, chosen, _trouble(traces))
         _tell(result, console, form, verbose, quiet)
         if out is not None:
             _save(result, folder)
@@ -92,7 +92,16 @@ def _folder(out: Path | None) -> Any:
         yield Path(name)
 
 
-def judge(command: tuple[str, ...], traces: tuple[Trace, ...], ending: Ending, chosen: Settings) -> Result:
+def _trouble(traces: Path) -> str:
+    """Why the watch could not be installed, as the process noted it; "" if it could."""
+    note = traces / "not-watched.txt"
+    lines = note.read_text(errors="replace").strip().splitlines() if note.exists() else []
+    return f"the watch could not be installed: {lines[-1]}" if lines else ""
+
+
+def judge(
+    command: tuple[str, ...], traces: tuple[Trace, ...], ending: Ending, chosen: Settings, trouble: str = ""
+) -> Result:
     """Ask every check of the catalogue and put the answers in order."""
     trace = traces[0] if traces else None
     answers: list[Finding] = []
@@ -104,6 +113,8 @@ def judge(command: tuple[str, ...], traces: tuple[Trace, ...], ending: Ending, c
     kept = [f for f in fired if f.fault not in dropped]
     findings = order(kept, {name: e.check.symptoms for name, e in catalogue().items()})
     code, reason = _exit(trace, ending, kept, answers, chosen)
+    if code == COULD_NOT_JUDGE and trouble:
+        reason = f"nothing was judged: {trouble}"
     suppressed = tuple((f, dropped[f.fault]) for f in fired if f.fault in dropped)
     return Result(command, findings, tuple(answers), code, reason, trace, suppressed)
 

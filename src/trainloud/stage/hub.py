@@ -65,6 +65,7 @@ class Hub:
         self.aside = Aside(lambda line: self.writer.write_line(line))
         self.step = 0
         self.busy = False
+        self._telling = threading.RLock()
         self.compiled = False
         """torch.compile was used: function modes stay off."""
         self.networks = Ids()
@@ -107,8 +108,8 @@ class Hub:
 
     def tell(self, event: str, *facts: Any) -> None:
         """Tell every probe. Never raises."""
-        if self.busy or out_of_reach():
-            return
+        if self.busy or out_of_reach() or not self._telling.acquire(blocking=False):
+            return  # probes' own work, or another thread is being watched
         self.busy = True
         try:
             for listener in self._listeners[event]:
@@ -119,6 +120,7 @@ class Hub:
                     self.failed(f"{listener.__self__.__class__.__module__}.{event}", error)  # type: ignore[attr-defined]
         finally:
             self.busy = False
+            self._telling.release()
 
     def failed(self, what: str, error: Exception) -> None:
         """Note an exception of our own; the script never sees it."""

@@ -20,9 +20,14 @@ LEAST_SAMPLES = 2
 
 
 def is_cleared(s: Sample) -> bool:
-    """Each backward before this step was followed by a clearing, and no gradient is left anywhere."""
+    """Each backward before this step was followed by a clearing, somehow, and no gradient is left anywhere."""
     thrown_away = s.step.backwards > 0 and s.step.discarded >= s.step.backwards
-    return thrown_away and not any(has_gradient(p) for p in (*s.parameters, *s.others))
+    was_there = s.after_backward is not None and s.after_backward > 0
+    return (thrown_away or was_there) and not any(has_gradient(p) for p in (*s.parameters, *s.others))
+
+
+def _norm(s: Sample) -> str:
+    return f" and left a gradient norm of {s.after_backward:.3g}" if s.after_backward else ""
 
 
 def judge(runs: Runs) -> Finding:
@@ -37,8 +42,8 @@ def judge(runs: Runs) -> Finding:
         first = bad[0]
         return fired(
             f"at {len(bad)} of {len(group)} sampled steps of {made.kind if made else 'the optimiser'} all "
-            f"{len(first.parameters)} gradients were None or zero: {first.step.discarded} of {first.step.backwards} "
-            f"backward calls before step {first.step.index} were followed by zero_grad",
+            f"{len(first.parameters)} gradients were None or zero, although {first.step.backwards} backward "
+            f"call{'' if first.step.backwards == 1 else 's'} came before step {first.step.index}{_norm(first)}",
             "gradients at the step: nothing is cleared between backward and step",
             first.where or (made.where if made else None),
             first_step=first.step.index,

@@ -68,14 +68,8 @@ class Probe:
             self._put(visit, "eval")
 
     def loss(self, call: Any) -> None:
-        """Targets have arrived: does one column of the input give them away?"""
-        visit = call.visit
-        if visit is None or visit.facts.get("columns") is None:
-            return
-        columns, target = visit.facts.pop("columns").double(), call.target.detach().double()
-        if target.numel() != columns.shape[0] or columns.shape[0] < 8:
-            return
-        visit.facts["leak"] = _correlation(columns, target.reshape(-1))
+        if call.visit is not None:
+            compare_columns(call.visit, call.target)
 
     def resolved(self, visits: Sequence[Visit]) -> None:
         for visit in visits:
@@ -86,6 +80,15 @@ class Probe:
         column, strength = visit.facts.pop("leak", (-1, 0.0))
         door = visit.facts.pop("door")
         self._hub.write(Door(**{**door.__dict__, "phase": phase, "leak_column": column, "leak_correlation": strength}))
+
+
+def compare_columns(visit: Visit, target: torch.Tensor) -> None:
+    """Targets have arrived, in a loss or in arithmetic: does one column of the input give them away?"""
+    columns = visit.facts.get("columns")
+    if columns is None or target.numel() != columns.shape[0] or columns.shape[0] < 8:
+        return
+    visit.facts["columns"] = None
+    visit.facts["leak"] = _correlation(columns.double(), target.detach().double().reshape(-1))
 
 
 def _columns(x: torch.Tensor) -> tuple[tuple[float, float, float, float], ...]:

@@ -10,6 +10,7 @@ from trainloud.stage.code import persons_line
 from trainloud.stage.describe import describe
 from trainloud.stage.hub import Hub
 from trainloud.stage.origin import KEY, node_name, origins, shortfall
+from trainloud.stage.probes.doors import compare_columns
 from trainloud.stage.shift import copies
 from trainloud.stage.visit import Visit, tensors_in
 
@@ -116,6 +117,7 @@ class Probe:
             return
         self._met[key] = self._met.get(key, 0) + 1
         visit.facts["met"] = True
+        compare_columns(visit, others[0])
         made_of = origins(ours[0])
         self._hub.write(
             Meeting(
