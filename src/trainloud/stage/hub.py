@@ -22,7 +22,7 @@ from trainloud.stage.visit import Visit, tensors_in
 from trainloud.stage.writer import Writer
 
 WINDOW = 4  # first steps that are looked at closely
-CLOSE = 512  # forwards between two steps that are: a script that never steps is not slowed down for ever
+CLOSE = 32  # forwards between two steps that are: an episode of a policy has thousands
 EVENTS = (
     "forward_start",
     "forward_end",
@@ -108,7 +108,7 @@ class Hub:
 
     def tell(self, event: str, *facts: Any) -> None:
         """Tell every probe. Never raises."""
-        if self.busy or out_of_reach() or not self._telling.acquire(blocking=False):
+        if self.busy or not self._listeners[event] or out_of_reach() or not self._telling.acquire(blocking=False):
             return  # probes' own work, or another thread is being watched
         self.busy = True
         try:
