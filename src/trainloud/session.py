@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
-from trainloud.checks.catalogue import ask, catalogue
+from trainloud.checks.catalogue import ask, catalogue, vocabulary
 from trainloud.core.check import Runs
 from trainloud.core.finding import SEVERITIES, Finding
 from trainloud.core.trace import Trace, read_run
@@ -185,6 +185,11 @@ def explain(name: str | None, everything: bool) -> int:
             else:
                 line = f"{fault:40} {entry.explanation.question}"
                 console.print(line, markup=False, overflow="ellipsis", no_wrap=True)
+        return 0
+    if name not in known and name in vocabulary():
+        console.print(f"{name}: {vocabulary()[name]['what']}", markup=False)
+        console.print(f"It shows so: {vocabulary()[name]['shows']}", markup=False)
+        console.print("trainloud has no check for it yet.")
         return 0
     if name not in known:
         close = [f for f in known if name in f] or [f for f in known if set(name.split("-")) & set(f.split("-"))]

@@ -2,17 +2,15 @@
 
 import inspect
 import re
-import tomllib
 from pathlib import Path
 
 import pytest
 
-from trainloud.checks.catalogue import Entry, catalogue
+from trainloud.checks.catalogue import Entry, catalogue, vocabulary
 from trainloud.core.check import SECTIONS, Runs
 from trainloud.core.trace import Trace
 
 ENTRIES = list(catalogue().values())
-FAULTS = Path(__file__).parents[3] / "shared" / "faults.toml"
 each = pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.check.fault)
 
 
@@ -63,11 +61,10 @@ def test_an_empty_trace_is_unknown(entry: Entry):
 
 @each
 def test_symptoms_are_other_known_faults(entry: Entry):
-    known = set(catalogue())
-    if FAULTS.exists():
-        known |= set(tomllib.loads(FAULTS.read_text()))
-    else:
-        pytest.skip("the list of faults is not on this machine")
-    assert set(entry.check.symptoms) <= known
+    assert set(entry.check.symptoms) <= set(vocabulary())
     assert entry.check.fault not in entry.check.symptoms
-    assert entry.check.fault in known
+
+
+@each
+def test_the_fault_is_in_the_vocabulary_and_its_folder_is_the_family(entry: Entry):
+    assert vocabulary()[entry.check.fault]["family"] == entry.family

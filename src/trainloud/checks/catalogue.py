@@ -2,8 +2,10 @@
 
 import importlib
 import pkgutil
+import tomllib
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 
 from trainloud import checks
@@ -22,6 +24,12 @@ class Entry:
     @property
     def explanation(self) -> Explanation:
         return Explanation(self.module.__doc__ or "")
+
+
+@cache
+def vocabulary() -> dict[str, dict[str, str]]:
+    """Fault name -> its family, what it is and how it shows; names without a check are still to be written."""
+    return tomllib.loads((Path(__file__).parent / "faults.toml").read_text(encoding="utf-8"))
 
 
 @cache
