@@ -1,6 +1,9 @@
 """How a tensor was made, from autograd's graph."""
 
 import re
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 
@@ -42,3 +45,23 @@ def shortfall(made_of: tuple[Origin, ...], target: torch.Tensor) -> float:
     low, high = _RANGES[made_of[0].op]
     target = target.detach()
     return float(((target < low) | (target > high)).double().mean())
+
+
+def ancestors(node: Any, most: int = 20_000) -> Iterator[Any]:
+    """A node of autograd's graph and those that it was made from, nearest first, each once, up to `most`."""
+    queue, seen = deque([node] if node is not None else []), {node}
+    for _ in range(most):
+        if not queue:
+            return
+        at = queue.popleft()
+        yield at
+        for n, _ in at.next_functions:
+            if n is not None and n not in seen:
+                seen.add(n)
+                queue.append(n)
+
+
+def leaves(node: Any) -> list[torch.Tensor]:
+    """Tensors that want a gradient and were not computed, before a node of the graph."""
+    found = {id(v): v for n in ancestors(node) if isinstance(v := getattr(n, "variable", None), torch.Tensor)}
+    return list(found.values())

@@ -9,8 +9,7 @@ import torch
 from trainloud.core.records import Network, Parameter
 from trainloud.stage.code import persons_line
 from trainloud.stage.hub import WINDOW, Hub
-
-WALKED = 20_000  # nodes of a graph
+from trainloud.stage.origin import leaves
 
 
 class Functions(torch.nn.Module):
@@ -51,20 +50,3 @@ class Probe:
         )  # fmt: skip
         hub.write(Network(number, hub.step, "functions", persons_line(), None, parameters, (), (), ()))
         hub.unseen("the network is not a torch.nn.Module: which examples entered it was not observed")
-
-
-def leaves(node: Any) -> list[torch.Tensor]:
-    """Tensors that want a gradient and were not computed, before a node of the graph."""
-    found: dict[int, torch.Tensor] = {}
-    stack: list[Any] = [node]
-    seen: set[Any] = set()
-    while stack and len(seen) < WALKED:
-        at = stack.pop()
-        if at is None or at in seen:
-            continue
-        seen.add(at)
-        variable = getattr(at, "variable", None)
-        if isinstance(variable, torch.Tensor):
-            found[id(variable)] = variable
-        stack.extend(n for n, _ in at.next_functions)
-    return list(found.values())

@@ -9,7 +9,7 @@ from trainloud.core.place import Place
 from trainloud.core.records import Cut, Retained
 from trainloud.stage.code import persons_line
 from trainloud.stage.hub import WINDOW, Hub
-from trainloud.stage.origin import KEY, node_name
+from trainloud.stage.origin import KEY, leaves, node_name
 from trainloud.stage.visit import Visit
 
 FLAT = frozenset({"normal", "round", "floor", "ceil", "trunc", "sign", "fix"})
@@ -47,7 +47,7 @@ class Probe:
         if (name, where) in self._calls:
             return
         self._calls.add((name, where))
-        upstream = tuple(hub.tensors.of(p) for p in _leaves(x.grad_fn))
+        upstream = self._trained_before(x.grad_fn)
         if upstream:
             shown = "data" if name == "__get__" else name
             number = -1 if hub.latest is None else hub.latest.network
@@ -101,11 +101,15 @@ class Probe:
                 self._report_flat(node, learned)
 
     def _report_flat(self, node: Any, learned: bool) -> None:
-        upstream = tuple(self._hub.tensors.of(p) for p in _leaves(node))
+        upstream = self._trained_before(node)
         if upstream:
             where = node.metadata.get(KEY) or self._where
             network = self._hub.visits[-1].network if self._hub.visits else -1
             self._hub.write(Cut(self._hub.step, network, "zero-derivative", node_name(node), where, upstream, learned))
+
+    def _trained_before(self, node: Any) -> tuple[int, ...]:
+        """Trained parameters before a node of the graph."""
+        return tuple(self._hub.tensors.of(t) for t in leaves(node) if isinstance(t, torch.nn.Parameter))
 
     def step_start(self, optimizer: Any) -> None:
         """Modules that ran, trainable, and got no gradient at all."""
@@ -151,18 +155,3 @@ def _is_weight(node: Any) -> bool:
     if not hasattr(node, "variable") and len(node.next_functions) == 1:
         node = node.next_functions[0][0]
     return _is_trained(node) and node.variable.dim() >= 2
-
-
-def _leaves(node: Any) -> list[torch.Tensor]:
-    """Trained parameters before a node."""
-    found: list[torch.Tensor] = []
-    stack, seen = [node], set[Any]()
-    while stack and len(seen) < WALKED:
-        at = stack.pop()
-        if at in seen:
-            continue
-        seen.add(at)
-        if _is_trained(at):
-            found.append(at.variable)
-        stack.extend(n for n, _ in at.next_functions if n is not None)
-    return found

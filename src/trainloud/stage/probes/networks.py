@@ -13,6 +13,7 @@ from trainloud.core.records import Foreign, Module, Network, NormInput, Paramete
 from trainloud.stage.code import is_persons, persons_line
 from trainloud.stage.describe import drops
 from trainloud.stage.hub import Hub
+from trainloud.stage.origin import ancestors
 from trainloud.stage.probes.gradients import rows_equal
 from trainloud.stage.visit import Visit, own_parameter, tensors_in
 
@@ -55,7 +56,7 @@ class Probe:
         """Does it run on what it gave earlier in this forward?"""
         gave = visit.facts.get("gave", {}).get(id(module))
         x = args[0] if args else None
-        if gave is not None and isinstance(x, torch.Tensor) and x.grad_fn is not None and _leads_to(x.grad_fn, gave):
+        if gave is not None and isinstance(x, torch.Tensor) and gave in ancestors(x.grad_fn, FOLLOWED):
             self._chained[visit.network].add(self._name(visit, module))
 
     def inner_end(self, module: torch.nn.Module, args: tuple[Any, ...], output: Any) -> None:
@@ -99,20 +100,6 @@ class Probe:
                 chained = tuple(sorted(self._chained.pop(visit.network, ())))
                 self._hub.write(replace(record, unregistered=unregistered, foreign=foreign, chained=chained))
             visit.facts.pop("gave", None)
-
-
-def _leads_to(node: Any, target: Any) -> bool:
-    """Whether `target` is among the last FOLLOWED operations that made what `node` gives."""
-    stack, seen = [node], {node}
-    while stack and len(seen) < FOLLOWED:
-        at = stack.pop(0)
-        if at is target:
-            return True
-        for n, _ in at.next_functions:
-            if n is not None and n not in seen:
-                seen.add(n)
-                stack.append(n)
-    return False
 
 
 def describe_network(hub: Hub, visit: Visit) -> Network:
