@@ -131,8 +131,10 @@ def _exit(
         return ending.code, f"the script {how}"
     if trace is None:
         return COULD_NOT_JUDGE, "nothing was judged: the script never trained a PyTorch network that could be watched"
-    if not trace.networks or not trace.steps:
+    if not trace.steps:
         return COULD_NOT_JUDGE, "nothing was judged: no optimiser step was seen"
+    if not trace.networks:
+        return COULD_NOT_JUDGE, f"nothing was judged: no network was seen behind {len(trace.steps)} optimiser steps"
     if all(a.outcome == "unknown" for a in answers):
         return COULD_NOT_JUDGE, "nothing was judged: no check could give an answer"
     if chosen.fail_on != "never":

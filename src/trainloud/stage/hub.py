@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 import weakref
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from trainloud.stage.visit import Visit, tensors_in
 from trainloud.stage.writer import Writer
 
 WINDOW = 4  # first steps that are looked at closely
-CLOSE = 32  # forwards between two steps that are: an episode of a policy has thousands
+CLOSE = 32  # forwards of a network between two steps that are: an episode of a policy has thousands
 EVENTS = (
     "forward_start",
     "forward_end",
@@ -66,6 +66,7 @@ class Hub:
         self.step = 0
         self.busy = False
         self._telling = threading.RLock()
+        self._looked: Counter[tuple[int, bool]] = Counter()  # forwards since the last step: (network, with gradients)
         self.compiled = False
         """torch.compile was used: function modes stay off."""
         self.networks = Ids()
@@ -182,7 +183,10 @@ class Hub:
         grad = torch.is_grad_enabled()
         if grad and self.settle():
             self.stack.append(module)
-        visit = Visit(module, self.networks.of(module), self.step, args, grad, self.window and len(self.visits) < CLOSE)
+        number = self.networks.of(module)
+        self._looked[number, grad] += 1
+        close = self.window and self._looked[number, grad] <= CLOSE
+        visit = Visit(module, number, self.step, args, grad, close)
         visit.training = module.training
         self.visit = visit
         self.tell("forward_start", visit)
@@ -260,6 +264,7 @@ class Hub:
         self.tell("resolved", visits)
         self.tell("step_end", optimizer)
         self.step += 1
+        self._looked.clear()
         self.safely("deferred", self.deferred.poll)
         self.safely("aside", self.aside.poll)
 
