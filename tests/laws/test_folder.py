@@ -7,6 +7,8 @@ import pytest
 
 from laws.twice import Bench, execute
 
+pytestmark = pytest.mark.slow
+
 WRITING = """
     import os, pathlib, torch
     from torch import nn

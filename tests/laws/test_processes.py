@@ -9,6 +9,8 @@ import pytest
 from laws.twice import Bench
 from trainloud.core.records import End, Step
 
+pytestmark = pytest.mark.slow
+
 LOADERS = """
     import os, sys
     import torch

@@ -5,6 +5,8 @@ import pytest
 from laws.twice import Bench
 from trainloud.core.records import Network, Unseen
 
+pytestmark = pytest.mark.slow
+
 HEAD = """
 import atexit, sys
 import torch
