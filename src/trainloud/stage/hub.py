@@ -66,6 +66,7 @@ class Hub:
         self.step = 0
         self.busy = False
         self._telling = threading.RLock()
+        self._watched: int | None = None
         self._looked: Counter[tuple[int, bool]] = Counter()  # forwards since the last step: (network, with gradients)
         self.compiled = False
         """torch.compile was used: function modes stay off."""
@@ -104,12 +105,22 @@ class Hub:
             if hasattr(probe, event):
                 self._listeners[event].append(getattr(probe, event))
 
+    def elsewhere(self) -> bool:
+        """Whether this is another thread than the one whose forwards are watched: the first that made one."""
+        return self._watched is not None and threading.get_ident() != self._watched
+
     def listens(self, event: str) -> bool:
         return bool(self._listeners[event])
 
     def tell(self, event: str, *facts: Any) -> None:
         """Tell every probe. Never raises."""
-        if self.busy or not self._listeners[event] or out_of_reach() or not self._telling.acquire(blocking=False):
+        if (
+            self.busy
+            or not self._listeners[event]
+            or self.elsewhere()
+            or out_of_reach()
+            or not self._telling.acquire(blocking=False)
+        ):
             return  # probes' own work, or another thread is being watched
         self.busy = True
         try:
@@ -164,7 +175,9 @@ class Hub:
 
     def enter(self, module: torch.nn.Module, args: tuple[Any, ...]) -> None:
         """A module's forward begins."""
-        if self.busy or self._backward or out_of_reach():
+        if self._watched is None:
+            self._watched = threading.get_ident()
+        if self.busy or self._backward or self.elsewhere() or out_of_reach():
             return
         if self.stack and (threading.get_ident() != self._thread or module is self.stack[0]):
             if threading.get_ident() != self._thread or _runs_twice(module):
@@ -230,12 +243,16 @@ class Hub:
                 t.grad_fn.register_prehook(reached)
 
     def backward_starts(self, loss: Any) -> None:
+        if self.elsewhere():
+            return
         if not self._backward:
             self.settle()
             self.tell("backward_start", loss)
         self._backward.append(None)
 
     def backward_ended(self, loss: Any, well: bool) -> None:
+        if self.elsewhere() or not self._backward:
+            return
         self._backward.pop()
         if self._backward or not well:
             return
@@ -257,7 +274,7 @@ class Hub:
 
     def stepped(self, optimizer: Any) -> None:
         """An optimiser step is over; `optimizer` is None where weights were changed by hand."""
-        if self.busy or out_of_reach():
+        if self.busy or self.elsewhere() or out_of_reach():
             return
         self._note_trained()
         visits, self.visits, self.stack, self.visit = self.visits, [], [], None
@@ -272,7 +289,7 @@ class Hub:
         """The process ends."""
         if os.getpid() != self._owner:
             return
-        visits, self.visits = self.visits, []
+        visits, self.visits, self._watched = self.visits, [], None
         self.tell("resolved", visits)
         self.tell("finish")
         self.safely("deferred", self.deferred.drain)
@@ -282,7 +299,7 @@ class Hub:
 
     def after_fork(self) -> None:
         """A forked child keeps watching, into a trace of its own."""
-        self._owner = os.getpid()
+        self._owner, self._watched = os.getpid(), None
         self.writer = Writer(self.folder, self._start)
         self.deferred = Deferred()
         self.aside.forget()
