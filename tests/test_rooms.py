@@ -12,10 +12,12 @@ PACKAGE = Path(trainloud.__file__).parent
 BELOW = {
     "core": set(),
     "stage": {"core"},
-    "checks": {"core"},
+    "checks": {"core", "experiments"},
     "report": {"core"},
-    "settings": {"core"},
-    "session": {"core", "stage", "checks", "report", "settings"},
+    "experiments": {"core"},
+    "settings": {"core", "experiments"},
+    "verdict": {"core", "stage", "experiments", "checks", "report", "settings"},
+    "session": {"core", "stage", "experiments", "checks", "report", "settings", "verdict"},
     "cli": {"session"},
     "__main__": {"cli"},
 }

@@ -40,6 +40,13 @@ def _running(command: Any) -> Any:
                 "--select", multiple=True, help="Only these faults (may be repeated, or separated by commas)."
             ),
             click.option("--ignore", multiple=True, help="Not these faults."),
+            click.option(
+                "--stop-after",
+                type=click.IntRange(min=0),
+                default=0,
+                metavar="N",
+                help="End the script after N optimiser steps.",
+            ),
             click.option("--quiet", is_flag=True, help="Print nothing of trainloud's own."),
             click.option("--verbose", is_flag=True, help="List every question that was asked."),
             click.argument("script"),
@@ -54,10 +61,18 @@ def _running(command: Any) -> Any:
 @click.option(
     "--fail-on", type=click.Choice(["error", "warning", "note", "never"]), default=None, help="Default: warning."
 )
+@click.option(
+    "--budget",
+    metavar="TIME",
+    help="Time for the whole: 60s, 5m, or 3x the script's own run. [default: 3x, at most 2m]",
+)
+@click.option("--no-experiments", "experiments", flag_value=False, default=True, help="Judge by the one run alone.")
 @_running
 @click.pass_context
 def check(context: click.Context, /, **options: Any) -> None:
-    """Run SCRIPT [ARGS]... as python would, watch it, and judge.
+    """Run SCRIPT [ARGS]... as python would, watch it, run it again with one thing changed, and judge.
+
+    What the script writes in those further runs goes to a scratch place.
 
     Exit code: the script's own if it failed; 0 nothing found at or above --fail-on (default: warning);
     1 findings; 2 wrong use; 3 nothing could be judged.

@@ -4,68 +4,102 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from trainloud.checks.catalogue import ask, catalogue, vocabulary
+from trainloud.checks.catalogue import catalogue, vocabulary
 from trainloud.core.check import Runs
-from trainloud.core.finding import SEVERITIES, Finding
 from trainloud.core.trace import Trace, read_run
+from trainloud.experiments.conduct import Conducted, conduct, standard_input
+from trainloud.experiments.laboratory import Laboratory, Script
 from trainloud.report import github, html, sarif, text
-from trainloud.report.result import Result, order, to_contract
-from trainloud.settings import Settings, SettingsError, ignored_in_code, settings
-from trainloud.stage.launch import Ending, python_command, run
+from trainloud.report.progress import progress
+from trainloud.report.result import Result, to_contract
+from trainloud.settings import Settings, SettingsError, settings
+from trainloud.stage.launch import Ending, environment, python_command, run
+from trainloud.verdict import judge
 
-WRONG_USE, COULD_NOT_JUDGE = 2, 3
+WRONG_USE = 2
 DOCUMENTS = ("json", "sarif")  # formats for which standard output must hold nothing else
 
 
-def check(fail_on: str | None, **options: Any) -> int:
-    """Watch and judge; the exit code says what came of it."""
-    return _session(fail_on, own_code=False, **options)
+@dataclass(frozen=True)
+class Options:
+    """What was asked for on the command line."""
+
+    script: str
+    args: tuple[str, ...] = ()
+    module: bool = False
+    out: Path | None = None
+    form: str = "text"
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    quiet: bool = False
+    verbose: bool = False
+    stop_after: int = 0
+    fail_on: str | None = None
+    budget: str | None = None
+    experiments: bool = True
+
+    @property
+    def typed(self) -> tuple[str, ...]:
+        return ("-m", self.script, *self.args) if self.module else (self.script, *self.args)
+
+
+def check(**options: Any) -> int:
+    """Watch, experiment and judge; the exit code says what came of it."""
+    return _session(Options(**options), own_code=False)
 
 
 def watch(**options: Any) -> int:
     """Watch and judge; the exit code is the script's."""
-    return _session("never", own_code=True, **options)
+    return _session(Options(**options, fail_on="never", experiments=False), own_code=True)
 
 
-def _session(
-    fail_on: str | None,
-    own_code: bool,
-    module: bool,
-    out: Path | None,
-    form: str,
-    select: Iterable[str],
-    ignore: Iterable[str],
-    quiet: bool,
-    verbose: bool,
-    script: str,
-    args: tuple[str, ...],
-) -> int:
-    console = Console(stderr=True, highlight=False, quiet=quiet)
+def _session(asked: Options, own_code: bool) -> int:
+    console = Console(stderr=True, highlight=False, quiet=asked.quiet)
     try:
-        chosen = settings(fail_on, select, ignore, catalogue())
-        command = _command(script, args, module)
+        chosen = settings(asked.fail_on, asked.select, asked.ignore, catalogue(), asked.budget)
+        command = _command(asked.script, asked.args, asked.module)
     except SettingsError as error:
         Console(stderr=True, highlight=False).print(f"trainloud: {error}", markup=False, soft_wrap=True)
         return WRONG_USE
-    with _folder(out) as folder:
-        traces = folder / "traces" / "watched"
-        shutil.rmtree(traces, ignore_errors=True)
-        ending = run(command, traces, output_to_stderr=form in DOCUMENTS and not quiet)
-        typed = ("-m", script, *args) if module else (script, *args)
-        result = judge(typed, read_run(traces), ending, chosen, _trouble(traces))
-        _tell(result, console, form, verbose, quiet)
-        if out is not None:
+    with _folder(asked.out) as folder:
+        conducted, ending = _runs(asked, command, chosen, console, folder)
+        result = judge(asked.typed, conducted, ending, chosen, _trouble(folder / "traces" / "watched"))
+        _tell(result, console, asked.form, asked.verbose, asked.quiet)
+        if asked.out is not None:
             _save(result, folder)
-            if form == "text":
+            if asked.form == "text":
                 console.print(f"report: {folder / 'report.html'}", markup=False, soft_wrap=True)
     return ending.code if own_code else result.exit_code
+
+
+def _runs(
+    asked: Options, command: list[str], chosen: Settings, console: Console, folder: Path
+) -> tuple[Conducted | None, Ending]:
+    """The watched run, and the experiments that its traces ask for; None without a trace."""
+    python = asked.module or command[0] == sys.executable
+    source = Script((asked.script, *asked.args), asked.module, str(Path.cwd()), standard_input())
+    bench = Laboratory(source, folder) if asked.experiments and python else None
+    shutil.rmtree(folder / "traces", ignore_errors=True)
+    with bench or nullcontext():
+        watched = folder / "traces" / "watched"
+        ending = run(command, watched, asked.form in DOCUMENTS and not asked.quiet, asked.stop_after)
+        traces = read_run(watched)
+        if not traces:
+            return None, ending
+        if bench is None or ending.code or not traces[0].steps:
+            why = "" if python or not asked.experiments else "the command of a launcher is not run again"
+            return Conducted(Runs(traces[0]), declined=why), ending
+        checks = [e.check for name, e in catalogue().items() if not chosen.select or name in chosen.select]
+        given = environment(folder / "traces", asked.stop_after)
+        with progress(console, asked.verbose) as tell:
+            return conduct(bench, traces, checks, chosen.budget, given, tell), ending
 
 
 def _command(script: str, args: tuple[str, ...], module: bool) -> list[str]:
@@ -97,52 +131,6 @@ def _trouble(traces: Path) -> str:
     note = traces / "not-watched.txt"
     lines = note.read_text(errors="replace").strip().splitlines() if note.exists() else []
     return f"the watch could not be installed: {lines[-1]}" if lines else ""
-
-
-def judge(
-    command: tuple[str, ...], traces: tuple[Trace, ...], ending: Ending, chosen: Settings, trouble: str = ""
-) -> Result:
-    """Ask every check of the catalogue and put the answers in order."""
-    trace = traces[0] if traces else None
-    answers: list[Finding] = []
-    if trace is not None and trace.networks:
-        runs = Runs(trace)
-        answers = [ask(e, runs) for name, e in catalogue().items() if not chosen.select or name in chosen.select]
-    fired = [a for a in answers if a.outcome == "fired"]
-    dropped = {f.fault: reason for f in fired if (reason := _dropped(f, chosen)) is not None}
-    kept = [f for f in fired if f.fault not in dropped]
-    findings = order(kept, {name: e.check.symptoms for name, e in catalogue().items()})
-    code, reason = _exit(trace, ending, kept, answers, chosen)
-    if code == COULD_NOT_JUDGE and trouble:
-        reason = f"nothing was judged: {trouble}"
-    suppressed = tuple((f, dropped[f.fault]) for f in fired if f.fault in dropped)
-    return Result(command, findings, tuple(answers), code, reason, trace, suppressed)
-
-
-def _dropped(finding: Finding, chosen: Settings) -> str | None:
-    return chosen.ignore.get(finding.fault) or ignored_in_code(finding)
-
-
-def _exit(
-    trace: Trace | None, ending: Ending, fired: list[Finding], answers: list[Finding], chosen: Settings
-) -> tuple[int, str]:
-    if ending.code:
-        how = f"was ended by signal {ending.signal}" if ending.signal else f"exited with code {ending.code}"
-        return ending.code, f"the script {how}"
-    if trace is None:
-        return COULD_NOT_JUDGE, "nothing was judged: the script never trained a PyTorch network that could be watched"
-    if not trace.steps:
-        return COULD_NOT_JUDGE, "nothing was judged: no optimiser step was seen"
-    if not trace.networks:
-        return COULD_NOT_JUDGE, f"nothing was judged: no network was seen behind {len(trace.steps)} optimiser steps"
-    if all(a.outcome == "unknown" for a in answers):
-        return COULD_NOT_JUDGE, "nothing was judged: no check could give an answer"
-    if chosen.fail_on != "never":
-        bar = SEVERITIES.index(chosen.fail_on)  # type: ignore[arg-type]
-        over = [f for f in fired if f.severity is not None and SEVERITIES.index(f.severity) <= bar]
-        if over:
-            return 1, f"{len(over)} finding{'s' if len(over) > 1 else ''} at or above {chosen.fail_on}"
-    return 0, f"nothing at or above {chosen.fail_on}" if chosen.fail_on != "never" else "watched"
 
 
 def _tell(result: Result, console: Console, form: str, verbose: bool, quiet: bool) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from trainloud.core.finding import Finding
+from trainloud.experiments.plan import Budget
 
 _COMMENT = re.compile(r"#\s*trainloud:\s*ignore(?:\[(?P<names>[^\]]*)\])?\s*(?P<reason>.*)")
 FAIL_ON = ("error", "warning", "note", "never")
@@ -23,13 +24,21 @@ class Settings:
     select: tuple[str, ...] = ()
     ignore: dict[str, str] = field(default_factory=dict)
     """Fault -> reason."""
+    budget: Budget = field(default_factory=Budget)
+    """Time for the whole, watched run and experiments."""
 
 
 def split(values: Iterable[str]) -> tuple[str, ...]:
     return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
 
 
-def settings(fail_on: str | None, select: Iterable[str], ignore: Iterable[str], known: Iterable[str]) -> Settings:
+def settings(
+    fail_on: str | None,
+    select: Iterable[str],
+    ignore: Iterable[str],
+    known: Iterable[str],
+    budget: str | None = None,
+) -> Settings:
     """Options over the nearest pyproject.toml over the defaults. Raises SettingsError."""
     table = _table()
     names = set(known)
@@ -42,7 +51,16 @@ def settings(fail_on: str | None, select: Iterable[str], ignore: Iterable[str], 
     level = fail_on or table.get("fail-on", "warning")
     if level not in FAIL_ON:
         raise SettingsError(f"fail-on is {level!r}; it must be one of {', '.join(FAIL_ON)}")
-    return Settings(str(level), chosen, dropped)
+    return Settings(str(level), chosen, dropped, _budget(budget or table.get("budget")))
+
+
+def _budget(text: object) -> Budget:
+    if text is None:
+        return Budget()
+    try:
+        return Budget.parse(str(text))
+    except ValueError:
+        raise SettingsError(f"the budget is {text!r}; it must be a time such as 60s, 5m or 3x") from None
 
 
 def _strings(table: dict[str, object], key: str) -> list[str]:

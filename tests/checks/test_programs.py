@@ -1,21 +1,28 @@
-"""Every check against its own two programs: the bad one must be told, the good one must pass."""
+"""Every check against its own two programs: the bad one must be told, the good one must pass.
+
+The programs run in forks of one warm process, which spares each of them the import of torch.
+"""
 
 import inspect
-import json
 import os
-import subprocess
-import sys
 import textwrap
-from functools import cache
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from trainloud.checks.catalogue import Entry, catalogue
+from trainloud.checks.catalogue import ask, catalogue
+from trainloud.core.check import Runs
+from trainloud.core.experiment import Experiment
+from trainloud.core.finding import Finding
+from trainloud.experiments.laboratory import Laboratory, Script
+from trainloud.experiments.plan import Plan
+from trainloud.report.result import flat, order
+from trainloud.stage.launch import environment
 
-LIMIT = 120  # seconds: a program takes about three, a loaded machine more
-ENTRIES = [e for e in catalogue().values() if not e.check.needs]
-"""Checks that judge the watched run alone."""
+LIMIT = 120  # seconds: a program takes about one, a loaded machine more
+NAMES = list(catalogue())
 
 
 def body(function) -> str:
@@ -25,47 +32,64 @@ def body(function) -> str:
     return textwrap.dedent("\n".join(lines[start:])) + "\n"
 
 
-def run(program: str, folder: Path) -> tuple[dict, str]:
-    """The findings of `trainloud check` on a program, and what it wrote to stderr."""
-    script, out = folder / "program.py", folder / "out"
+@dataclass
+class Told:
+    answers: dict[str, Finding]
+    findings: tuple[Finding, ...]
+
+
+@pytest.fixture(scope="module")
+def laboratory(tmp_path_factory) -> Iterator[Laboratory]:
+    with Laboratory(Script((), False, ""), tmp_path_factory.mktemp("laboratory")) as made:
+        made.at_once, made.threads = 1, 1
+        assert made.warm_up(["numpy"])
+        yield made
+
+
+def tell(laboratory: Laboratory, program: str, folder: Path, name: str) -> Told:
+    """What `trainloud check` finds in a program, with the experiments of one check."""
+    script = folder / "program.py"
     script.write_text(program)
-    command = [sys.executable, "-m", "trainloud", "check", "--format", "json", "--out", str(out), str(script)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=LIMIT)
-    told = out / "findings.json"
-    assert told.exists(), f"exit code {done.returncode}\n{done.stderr[-3000:]}"
-    return json.loads(told.read_text()), done.stderr[-3000:]
-
-
-def flat(findings: list[dict]) -> list[dict]:
-    """Findings with the symptoms that are folded under them."""
-    return [g for f in findings for g in [f, *flat(f.get("symptoms", []))]]
-
-
-@cache
-def _entry(name: str) -> Entry:
-    return catalogue()[name]
+    laboratory.script, laboratory.folder = Script((str(script),), False, str(folder)), folder
+    given = environment(folder / "traces") | {"OMP_NUM_THREADS": "1"}
+    laboratory.begin(Experiment((), 0, "watched"), LIMIT, given, closely=True)
+    outcome = None
+    while outcome is None:
+        outcome = next(iter(laboratory.collect(1.0)), None)
+    assert outcome.trace is not None, outcome.reason
+    runs = Runs(outcome.trace)
+    check = catalogue()[name].check
+    if check.asks is not None:
+        runs = Plan(laboratory, [check], outcome.trace, LIMIT).carry_out(lambda _question, _done: None, given)
+    answers = {n: ask(e, runs) for n, e in catalogue().items()}
+    fired = [a for a in answers.values() if a.outcome == "fired"]
+    return Told(answers, order(fired, {n: e.check.symptoms for n, e in catalogue().items()}))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [e.check.fault for e in ENTRIES])
-def test_bad_program_is_told(name: str, tmp_path: Path):
-    entry = _entry(name)
-    saved, errors = run(body(entry.module.bad), tmp_path)
-    found = [f for f in flat(saved["findings"]) if f["fault"] == name]
-    answer = next((c for c in saved["checks"] if c["fault"] == name), None)
-    assert found, f"{name} did not fire: {answer}\n{errors}"
+@pytest.mark.parametrize("name", NAMES)
+def test_bad_program_is_told(name: str, laboratory: Laboratory, tmp_path: Path):
+    entry = catalogue()[name]
+    told = tell(laboratory, body(entry.module.bad), tmp_path, name)
+    found = [f for f, _ in flat(told.findings) if f.fault == name]
+    assert found, f"{name} did not fire: {told.answers[name].measured}"
     accepted = {"error", "warning"} | ({"note"} if entry.check.severity == "note" else set())
-    assert found[0]["severity"] in accepted, found[0]
-    assert any(c.isdigit() for c in found[0]["measured"]), f"no number in {found[0]['measured']!r}"
-    assert found[0]["expected"]
+    assert found[0].severity in accepted, found[0]
+    assert any(c.isdigit() for c in found[0].measured), f"no number in {found[0].measured!r}"
+    assert found[0].expected
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [e.check.fault for e in ENTRIES])
-def test_good_program_passes(name: str, tmp_path: Path):
-    saved, errors = run(body(_entry(name).module.good), tmp_path)
-    answer = next(c for c in saved["checks"] if c["fault"] == name)
-    assert answer["outcome"] == "passed", f"{answer}\n{errors}"
-    alarms = [f for f in flat(saved["findings"]) if f["severity"] in ("error", "warning")]
-    assert not alarms, [(f["fault"], f["measured"]) for f in alarms]
+@pytest.mark.parametrize("name", NAMES)
+def test_good_program_passes(name: str, laboratory: Laboratory, tmp_path: Path):
+    told = tell(laboratory, body(catalogue()[name].module.good), tmp_path, name)
+    assert told.answers[name].outcome == "passed", told.answers[name].measured
+    alarms = [f for f, _ in flat(told.findings) if f.severity in ("error", "warning")]
+    assert not alarms, [(f.fault, f.measured) for f in alarms]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_experiments_are_declared(name: str):
+    check = catalogue()[name].check
+    assert bool(check.needs) <= (check.asks is not None), "interventions are named, but none is asked for"
+    assert os.sep not in "".join(check.needs)

@@ -98,7 +98,7 @@ def test_no_finding_is_lost_or_doubled():
 
 def test_contract_has_exactly_the_keys_of_the_design():
     contract = to_contract(sample.result())
-    assert list(contract) == ["schema", "tool", "version", "command", "checks", "findings", "exit"]
+    assert list(contract) == ["schema", "tool", "version", "command", "checks", "findings", "experiments", "exit"]
     assert contract["schema"] == 1 and contract["tool"] == "trainloud" and contract["version"] == __version__
     assert contract["command"] == ["trainloud", "check", "train.py", "--lr", "0.1"]
     assert contract["exit"] == {"code": 1, "reason": "3 findings, the worst an error"}

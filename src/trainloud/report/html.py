@@ -17,7 +17,7 @@ from trainloud.core.jsonable import encode
 from trainloud.core.place import Place
 from trainloud.core.records import End, Unseen
 from trainloud.core.trace import Trace
-from trainloud.report.charts import number
+from trainloud.report.charts import Table, number
 from trainloud.report.doors import entries
 from trainloud.report.figures import dynamics, evaluations, loss_figure
 from trainloud.report.result import Result
@@ -53,6 +53,7 @@ def render(result: Result, explanations: Mapping[str, Explanation] | None = None
         items=[_item(result, f, known, f"finding-{i + 1}") for i, f in enumerate(result.findings)],
         facts=facts(result),
         ending=ending(trace),
+        experiments=experiments(result),
         loss=loss_figure(trace, named),
         evaluations=evaluations(trace, named),
         entries=entries(trace),
@@ -114,6 +115,26 @@ def again(command: tuple[str, ...]) -> str:
     """A line to type for the same check."""
     own = any(Path(word).name == "trainloud" for word in command[:3])
     return shlex.join(command if own else ("trainloud", "check", *command))
+
+
+def experiments(result: Result) -> Table | None:
+    """What was changed, and what came of it."""
+    if not result.experiments:
+        return None
+    rows = tuple(
+        (
+            r.question or r.name,
+            r.name,
+            r.trouble or r.treatment or "the same again",
+            "" if r.first_loss is None else number(r.first_loss),
+            "" if r.last_loss is None else number(r.last_loss),
+            number(r.steps),
+            f"{r.seconds:.1f}",
+        )
+        for r in result.experiments
+    )
+    header = ("question", "changed", "how that was seen", "first loss", "last loss", "steps", "seconds")
+    return Table(header, rows, len(rows))
 
 
 def _item(result: Result, finding: Finding, known: Mapping[str, Explanation], anchor: str) -> Item:

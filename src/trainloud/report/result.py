@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import Any
 
 from trainloud import __version__
+from trainloud.core.experiment import Ran
 from trainloud.core.finding import BASES, SEVERITIES, Finding
 from trainloud.core.jsonable import encode
 from trainloud.core.place import Place
@@ -29,6 +30,10 @@ class Result:
     trace: Trace | None = None
     suppressed: tuple[tuple[Finding, str], ...] = ()
     """Fired, but ignored by the person, with the person's reason."""
+    experiments: tuple[Ran, ...] = ()
+    """Counterfactual runs, in the order in which they ended."""
+    no_experiments: str = ""
+    """Why there were none; "" also where none was asked for."""
 
     @property
     def directory(self) -> str:
@@ -37,7 +42,9 @@ class Result:
 
     @property
     def passed(self) -> tuple[Finding, ...]:
-        return tuple(a for a in self.answers if a.outcome == "passed")
+        """Those that an experiment answered first: they say the most."""
+        found = [a for a in self.answers if a.outcome == "passed"]
+        return tuple(sorted(found, key=lambda a: a.basis != "experiment"))
 
     @property
     def unknown(self) -> tuple[Finding, ...]:
@@ -136,6 +143,7 @@ def to_contract(result: Result) -> dict[str, Any]:
             "command": result.command,
             "checks": [_check(a, ignored.get(a.fault)) for a in result.answers],
             "findings": [_finding(result, f, cause) for f, cause in flat(result.findings)],
+            "experiments": [r.__dict__ for r in result.experiments],
             "exit": {"code": result.exit_code, "reason": result.exit_reason},
         }
     )

@@ -146,8 +146,24 @@ def _closing(result: Result, console: Console, verbose: bool) -> None:
     _print(console, Text(closing_line(result), style="bold"))
     if result.unknown and not verbose:
         _say(console, _reasons(result), style="dim")
+    _experiments(result, console, verbose)
     if result.exit_code:
         _say(console, f"exit code {result.exit_code}: {result.exit_reason}")
+
+
+def _experiments(result: Result, console: Console, verbose: bool) -> None:
+    """How many runs the answers rest on; with `verbose` what each gave."""
+    ran = result.experiments
+    if not ran:
+        if result.no_experiments:
+            _say(console, f"no experiments: {result.no_experiments}", style="dim")
+        return
+    lost = [r for r in ran if r.trouble]
+    text = f"{_count(len(ran), 'experiment')} in {sum(r.seconds for r in ran):.1f} s of runs"
+    _say(console, text + (f", {len(lost)} of them without a result" if lost and not verbose else ""), style="dim")
+    for r in ran if verbose else ():
+        losses = f"loss {r.first_loss:.4g} to {r.last_loss:.4g}" if r.last_loss is not None else ""
+        _say(console, f"{r.name}: {r.trouble or losses} ({r.steps} steps, {r.seconds:.1f} s)", INDENT, "dim")
 
 
 def _reasons(result: Result) -> str:

@@ -34,3 +34,17 @@ def persons_line() -> Place | None:
             return Place(os.path.abspath(code.co_filename), frame.f_lineno, code.co_name)
         frame = frame.f_back
     return None
+
+
+def installed_modules() -> tuple[str, ...]:
+    """Names of the installed packages' modules that are imported, in that order, without torch's and our own."""
+    packages = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+    found = []
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and any(p in file for p in packages) and name.split(".")[0] not in _NOT_LISTED:
+            found.append(name)
+    return tuple(found)
+
+
+_NOT_LISTED = ("torch", "trainloud", "sitecustomize", "__main__")

@@ -1,5 +1,6 @@
 """The hub: knows which step it is, which networks train, and tells every probe of every event."""
 
+import contextlib
 import os
 import sys
 import threading
@@ -14,7 +15,7 @@ import torch
 
 from trainloud.core import records
 from trainloud.stage.aside import Aside
-from trainloud.stage.code import persons_line
+from trainloud.stage.code import installed_modules, persons_line
 from trainloud.stage.deferred import Deferred
 from trainloud.stage.patches import Ids
 from trainloud.stage.reach import out_of_reach, without_values
@@ -35,6 +36,7 @@ EVENTS = (
     "step_end",
     "resolved",
     "operation",
+    "flags",
     "finish",
 )
 
@@ -64,9 +66,16 @@ class Hub:
         self.deferred = Deferred()
         self.aside = Aside(lambda line: self.writer.write_line(line))
         self.step = 0
+        self.last_step: int | None = None
+        """The run ends with this many steps; None: when the script does."""
+        self.counterfactual = False
+        """This run is an experiment: no closer look is taken."""
         self.busy = False
         self._telling = threading.RLock()
         self._watched: int | None = None
+        self._watched_thread: threading.Thread | None = None
+        self._trains = False  # the watched thread has made a backward
+        self._halfway = False  # it is watched since the backward of a step that is not over
         self._looked: Counter[tuple[int, bool]] = Counter()  # forwards since the last step: (network, with gradients)
         self.compiled = False
         """torch.compile was used: function modes stay off."""
@@ -79,8 +88,6 @@ class Hub:
         """Forwards since the last optimiser step."""
         self.stack: list[torch.nn.Module] = []
         """Modules whose forward runs, outermost first."""
-        self._thread = 0
-        """Whose forwards these are: other threads' are not watched meanwhile."""
         self._backward: list[Any] = []
         """Backwards under way; forwards inside are made anew for them (activation checkpointing)."""
         self.visit: Visit | None = None
@@ -106,8 +113,27 @@ class Hub:
                 self._listeners[event].append(getattr(probe, event))
 
     def elsewhere(self) -> bool:
-        """Whether this is another thread than the one whose forwards are watched: the first that made one."""
-        return self._watched is not None and threading.get_ident() != self._watched
+        """Whether another thread is watched: the first that made a forward, until one trains, until that one ends."""
+        if self._watched is None or threading.get_ident() == self._watched:
+            return False
+        if self._watched_thread is not None and not self._watched_thread.is_alive():
+            self._watch_this_thread()
+            return False
+        return True
+
+    def _watch_this_thread(self) -> None:
+        self._watched, self._watched_thread = threading.get_ident(), threading.current_thread()
+        self.visits, self.stack, self.visit, self._backward, self._trains = [], [], None, [], False
+        self._halfway = False
+
+    def _take_over(self) -> None:
+        """This thread trains, and the one that is watched has not yet: from now on this one is."""
+        if not self._trains and self._telling.acquire(blocking=False):
+            try:
+                self._watch_this_thread()
+                self._trains = self._halfway = True
+            finally:
+                self._telling.release()
 
     def listens(self, event: str) -> bool:
         return bool(self._listeners[event])
@@ -168,7 +194,7 @@ class Hub:
     @property
     def window(self) -> bool:
         """Whether the step under way is looked at closely."""
-        return sampled(self.step)
+        return sampled(self.step) and not self.counterfactual
 
     def seconds(self) -> float:
         return round(time.perf_counter() - self.began, 4)
@@ -176,16 +202,16 @@ class Hub:
     def enter(self, module: torch.nn.Module, args: tuple[Any, ...]) -> None:
         """A module's forward begins."""
         if self._watched is None:
-            self._watched = threading.get_ident()
+            self._watch_this_thread()
         if self.busy or self._backward or self.elsewhere() or out_of_reach():
             return
-        if self.stack and (threading.get_ident() != self._thread or module is self.stack[0]):
-            if threading.get_ident() != self._thread or _runs_twice(module):
+        stack = self.stack
+        if stack and module is stack[0]:
+            if _runs_twice(module):
                 return
-            self.stack = []  # its last forward raised
-        self._thread = threading.get_ident()
-        self.stack.append(module)
-        if len(self.stack) > 1:
+            self.stack = stack = []  # its last forward raised
+        stack.append(module)
+        if len(stack) > 1:
             if self.visit is not None and self.visit.window:
                 self.tell("inner_start", module, args)
             return
@@ -206,14 +232,15 @@ class Hub:
 
     def leave(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         """A module's forward has ended. Forwards that raised inside are taken off the stack here."""
-        if self.busy or self._backward or threading.get_ident() != self._thread:
+        if self.busy or self._backward or self.elsewhere():
             return
-        place = next((i for i in reversed(range(len(self.stack))) if self.stack[i] is module), None)
+        stack = self.stack
+        place = next((i for i in reversed(range(len(stack))) if stack[i] is module), None)
         if place is None:  # it began where it was not watched
             return
-        del self.stack[place:]
+        del stack[place:]
         visit = self.visit
-        if self.stack:
+        if stack:
             if visit is not None and visit.window:
                 self.tell("inner_end", module, args, output)
             return
@@ -244,7 +271,10 @@ class Hub:
 
     def backward_starts(self, loss: Any) -> None:
         if self.elsewhere():
-            return
+            self._take_over()
+        if self.elsewhere() or self._halfway:
+            return  # this backward's forward was not watched
+        self._trains = True
         if not self._backward:
             self.settle()
             self.tell("backward_start", loss)
@@ -276,6 +306,9 @@ class Hub:
         """An optimiser step is over; `optimizer` is None where weights were changed by hand."""
         if self.busy or self.elsewhere() or out_of_reach():
             return
+        if self._halfway:
+            self._halfway = False
+            return
         self._note_trained()
         visits, self.visits, self.stack, self.visit = self.visits, [], [], None
         self.tell("resolved", visits)
@@ -284,6 +317,16 @@ class Hub:
         self._looked.clear()
         self.safely("deferred", self.deferred.poll)
         self.safely("aside", self.aside.poll)
+        if self.step == self.last_step:
+            self._end_here()
+
+    def _end_here(self) -> None:
+        """The run was asked to end with this step: what is printed so far is shown, nothing else happens any more."""
+        self.finish()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.flush()
+        os._exit(0)
 
     def finish(self, exception: str = "") -> None:
         """The process ends."""
@@ -295,7 +338,10 @@ class Hub:
         self.safely("deferred", self.deferred.drain)
         self.safely("aside", self.aside.wait)
         if self.writer.open:
-            self.write(records.End(self.seconds(), self.step, exception, **self.counts, moved=self.moved))
+            modules = () if self.counterfactual else installed_modules()
+            self.write(
+                records.End(self.seconds(), self.step, exception, **self.counts, moved=self.moved, modules=modules)
+            )
 
     def after_fork(self) -> None:
         """A forked child keeps watching, into a trace of its own."""

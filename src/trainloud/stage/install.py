@@ -24,11 +24,16 @@ _FUSED = (torch.nn.MultiheadAttention, torch.nn.TransformerEncoderLayer, torch.n
 _HERE = str(Path(__file__).resolve().parent.parent) + os.sep
 
 
-def install() -> Hub:
-    """Hook torch, make the probes, and see to a clean end of the trace."""
+def install(counterfactual: bool = False) -> Hub:
+    """Hook torch, make the probes, and see to a clean end of the trace.
+
+    A counterfactual run has only the probes that call themselves so: they see what an experiment is judged by.
+    """
     # torch.compile warns of global module hooks, which are trainloud's and not the person's.
     warnings.filterwarnings("ignore", message=".*there are global hooks on modules")
     hub = Hub(Path(os.environ["TRAINLOUD_RUN"]), sys.orig_argv[1:])
+    hub.counterfactual = counterfactual
+    hub.last_step = int(os.environ.get("TRAINLOUD_STOP_AFTER", "0")) or None
     patches = Patches(hub.failed)
     try:
         return _installed(hub, patches)
@@ -41,8 +46,11 @@ def _installed(hub: Hub, patches: Patches) -> Hub:
     _hook_modules(hub)
     _hook_backward(hub, patches)
     switch = ModeSwitch(hub)
-    hub.add(_ModeTimes(hub, switch))
+    if not hub.counterfactual:
+        hub.add(_ModeTimes(hub, switch))
     for probe in discover(hub):
+        if hub.counterfactual and not getattr(probe, "COUNTERFACTUAL", False):
+            continue
         if hasattr(probe, "install"):
             probe.install(patches)
         hub.add(probe)

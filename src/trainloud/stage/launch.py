@@ -22,13 +22,15 @@ class Ending:
     signal: int | None
 
 
-def run(command: Sequence[str], folder: Path, output_to_stderr: bool = False) -> Ending:
+def run(command: Sequence[str], folder: Path, output_to_stderr: bool = False, stop_after: int = 0) -> Ending:
     """Run `command` with the terminal's own streams, traces going to `folder`.
 
-    `output_to_stderr` keeps standard output free for a document of trainloud's own. Signals that end a
-    program are passed on to it. Raises OSError when the command cannot be started.
+    It ends after `stop_after` optimiser steps, or by itself if that is 0. `output_to_stderr` keeps standard output
+    free for a document of trainloud's own. Signals that end a program are passed on to it. Raises OSError when the
+    command cannot be started.
     """
-    streams: dict[str, Any] = {"env": _environment(folder), "stdout": sys.stderr if output_to_stderr else None}
+    streams: dict[str, Any] = {"env": environment(folder, stop_after)}
+    streams["stdout"] = sys.stderr if output_to_stderr else None
     if not hasattr(signal, "sigwaitinfo"):
         return _ending(_run_plainly(command, streams))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {*PASSED_ON, signal.SIGCHLD})
@@ -81,11 +83,14 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
     return code
 
 
-def _environment(folder: Path) -> dict[str, str]:
-    environment = {**os.environ, "TRAINLOUD_RUN": str(folder)}
-    path = environment.get("PYTHONPATH")
-    environment["PYTHONPATH"] = os.pathsep.join([str(BOOT), *([path] if path else [])])
-    return environment
+def environment(folder: Path, stop_after: int = 0) -> dict[str, str]:
+    """The environment of a process that is watched, as are those that it starts."""
+    given = {**os.environ, "TRAINLOUD_RUN": str(folder)}
+    if stop_after:
+        given["TRAINLOUD_STOP_AFTER"] = str(stop_after)
+    path = given.get("PYTHONPATH")
+    given["PYTHONPATH"] = os.pathsep.join([str(BOOT), *([path] if path else [])])
+    return given
 
 
 def python_command(arguments: Sequence[str]) -> list[str]:

@@ -8,7 +8,9 @@ Remedy: leave PyTorch's default or use He's or Xavier's rule; where a branch mus
 to zero.
 
 Known limits: zero-initialised last layers, residual branches and adapters start to learn at once and are not
-reported. Large logits are reported only where they come straight from a linear layer, not from a scaled cosine.
+reported. Large logits are reported only where they come straight from a linear layer, not from a scaled cosine. Wide
+weights (a deviation of 1, say) are reported where they do harm at once: a loss far above that of a constant, or
+saturated activations; weights that were loaded are not.
 
 Source: yz93/LAVT-RIS#25; Karpathy, "A Recipe for Training Neural Networks" ("verify loss @ init").
 """
@@ -16,14 +18,20 @@ Source: yz93/LAVT-RIS#25; Karpathy, "A Recipe for Training Neural Networks" ("ve
 import math
 
 from trainloud.checks.model._parameters import History, histories, known, listed
+from trainloud.checks.stepping import loaded
 from trainloud.core.check import Check, Runs
 from trainloud.core.finding import Finding, fired, passed, unknown
-from trainloud.core.records import LossSample, Network, Parameter
+from trainloud.core.records import Activation, LossSample, Network, Parameter
 from trainloud.core.trace import Trace
 
 LEAST_SAMPLES = 5  # sampled steps, beyond the first four
 TIMES, NATS = 3.0, 3.0  # loss at step 0 over the best constant's: both
 LINEAR = ("addmm", "mm", "linear", "convolution", "mkldnnconvolution", "cudnnconvolution", "unsafeview", "bmm")
+GAIN = 5.0  # deviation of a weight times the root of its fan-in: He's rule gives 1.4, PyTorch's default 0.6
+FAN_IN = 16  # inputs of a weight matrix, from which its deviation says something
+MOST_WEIGHTS = 0.5  # share of the elements of such matrices that are too wide
+WORSE = 3.0  # loss at step 0 over that of the best constant
+SATURATED = 0.5  # share of a sigmoid's or tanh's values at its ends at step 0
 
 Entry = tuple[Network, Parameter, History]
 
@@ -91,6 +99,50 @@ def _too_large(trace: Trace) -> Finding | None:
     return None
 
 
+def _fan_in(p: Parameter) -> int:
+    return math.prod(p.shape[1:])
+
+
+def _too_wide(trace: Trace) -> Finding | None:
+    """Weight matrices far wider than any rule, and harm by it at the first step."""
+    given = loaded(trace)
+    for network in trace.networks.values():
+        matrices = [
+            p for p in network.parameters
+            if p.requires_grad and len(p.shape) >= 2 and p.shape[0] > 1 and _fan_in(p) >= FAN_IN
+            and "Embedding" not in p.owner and p.uid not in given
+        ]  # fmt: skip
+        wide = [p for p in matrices if math.isfinite(p.std) and p.std * math.sqrt(_fan_in(p)) >= GAIN]
+        whole = sum(math.prod(p.shape) for p in matrices)
+        if network.step or not wide or sum(math.prod(p.shape) for p in wide) < MOST_WEIGHTS * whole:
+            continue
+        harm = _harm(trace, network)
+        if harm:
+            p = max(wide, key=lambda q: q.std * math.sqrt(_fan_in(q)))
+            return fired(
+                f"{listed([q.name + ' ' + str(q.shape) for q in wide])} start with a deviation of {p.std:.3g} for "
+                f"{_fan_in(p)} inputs, which multiplies a signal by {p.std * math.sqrt(_fan_in(p)):.3g}; {harm}",
+                f"a deviation near {math.sqrt(2 / _fan_in(p)):.2g} (He's rule)",
+                network.defined or network.where,
+                first_step=0,
+                parameters=[q.name for q in wide],
+                gain=p.std * math.sqrt(_fan_in(p)),
+            )
+    return None
+
+
+def _harm(trace: Trace, network: Network) -> str:
+    for s in trace.all(LossSample):
+        if s.step == 0 and s.phase == "train" and s.value is not None and s.best_constant and s.reduction == "mean":
+            if not s.value <= WORSE * s.best_constant:
+                return f"{s.kind} at step 0 is {s.value:.3g}, and {s.best_constant:.3g} for the best constant"
+    for a in trace.all(Activation):
+        if a.step == 0 and a.network == network.network and a.op in ("sigmoid", "tanh") and not a.last:
+            if a.saturated >= SATURATED and a.units >= 8:
+                return f"{a.saturated:.0%} of the values of a {a.op} lie at its ends at step 0"
+    return ""
+
+
 def judge(runs: Runs) -> Finding:
     trace = runs.watched
     about = known(trace)
@@ -98,7 +150,7 @@ def judge(runs: Runs) -> Finding:
         (*about[uid], h) for uid, h in histories(trace).items()
         if uid in about and len(about[uid][1].shape) >= 2 and len(h) >= LEAST_SAMPLES
     ]  # fmt: skip
-    found = _stuck_at_zero(entries) or _rows_equal(entries) or _too_large(trace)
+    found = _stuck_at_zero(entries) or _rows_equal(entries) or _too_wide(trace) or _too_large(trace)
     if found is not None:
         return found
     if not entries:
@@ -112,7 +164,7 @@ CHECK = Check(
     basis="heuristic",
     judge=judge,
     symptoms=("dead-relu", "saturated-activation", "vanishing-gradient", "exploding-gradient", "gradient-path-cut",
-              "final-bias-not-initialised"),
+              "final-bias-not-initialised", "input-ignored", "conditioning-input-ignored"),
 )  # fmt: skip
 
 

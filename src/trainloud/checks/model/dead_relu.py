@@ -53,7 +53,13 @@ def judge(runs: Runs) -> Finding:
     )
 
 
-CHECK = Check(fault="dead-relu", severity="warning", basis="heuristic", judge=judge, symptoms=("vanishing-gradient",))
+CHECK = Check(
+    fault="dead-relu",
+    severity="warning",
+    basis="heuristic",
+    judge=judge,
+    symptoms=("vanishing-gradient", "input-ignored"),
+)
 
 
 def bad() -> None:

@@ -22,8 +22,9 @@ from trainloud.core.trace import Trace
 LEAST_STEPS = 20  # of one optimiser
 NOTHING = 1e-6  # of the peak: single precision keeps seven digits
 NOTHING_FOR = 0.5  # share of an optimiser's steps at the end of the run
+WASTED_FOR = 0.3  # the same: enough to warn
 SMALL = 0.01  # of the peak
-SMALL_FOR = 2 / 3  # exponential decay to a ten-thousandth of the peak spends half of the run below 1 %
+SMALL_FOR = 0.62  # exponential decay to a hundred-thousandth of the peak spends 60 % of the run below 1 %
 
 
 def tail(steps: list[Step], level: float) -> int:
@@ -50,6 +51,8 @@ def judge(runs: Runs) -> Finding:
         longest = max(longest, small / len(steps))
         if nothing >= NOTHING_FOR * len(steps):
             return _fired(trace, number, steps, nothing, "error")
+        if nothing >= WASTED_FOR * len(steps):
+            return _fired(trace, number, steps, nothing, "warning")
         if small >= SMALL_FOR * len(steps):
             return _fired(trace, number, steps, small, "warning")
     return passed(f"the rate was below {SMALL:.0%} of its peak for the last {longest:.0%} of the steps")

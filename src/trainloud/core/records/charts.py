@@ -97,3 +97,102 @@ class Stochastic:
     where: Place | None
     change: float
     """Largest difference of two outputs for the same batch, over the spread of the outputs."""
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One tensor given to a network, and what happens to its outputs when it is exchanged for another."""
+
+    name: str
+    """Position or keyword."""
+    shape: tuple[int, ...]
+    dtype: str
+    direct: bool
+    """Given by itself, not inside a list or dict."""
+    varied: bool
+    """Its rows differ from one another."""
+    rows: bool
+    """Its axis 0 has the length of the batch."""
+    answer: bool
+    """It is what the loss compares outputs with."""
+    ignored: bool
+    """Every output stayed the same to the last bit when its rows were exchanged, and again when all were put to zero,
+    in evaluation mode and in training mode."""
+    related: bool = False
+    """It relates the examples to one another (an adjacency)."""
+
+
+@dataclass(frozen=True)
+class Dependence:
+    """Which arguments the outputs of a network's copy depend on at all, from fixed random numbers."""
+
+    network: int
+    step: int
+    arguments: tuple[Argument, ...]
+    all_ignored: bool
+    """The outputs stayed when every argument was exchanged at once."""
+    outputs: int
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Padding:
+    """Whether a network's outputs depend on how much padding follows the examples of a batch."""
+
+    network: int
+    step: int
+    argument: str
+    shape: tuple[int, ...]
+    value: float
+    """What the padded places hold."""
+    shortest: int
+    longest: int
+    """Examples' lengths without padding."""
+    change: float
+    """Change of the outputs at real places when padding is cut off (or, under a mask, replaced), over their spread."""
+    how: str
+    """cut: padding at the end was taken away; replaced: it was exchanged while the mask stayed as it was."""
+    masked: bool
+    """The network was given a mask, or lengths, that tells the padding."""
+    recurrent: bool
+    attention: bool
+    convolution: bool
+    pooled: bool
+    """The output has one row an example, not one a place."""
+    pools: bool = False
+    """The outputs of its recurrent layer at places before the last are read too."""
+
+
+@dataclass(frozen=True)
+class Direction:
+    """Which steps of a bidirectional recurrent layer's output the network reads."""
+
+    network: int
+    step: int
+    module: str
+    shape: tuple[int, ...]
+    backward_end: float
+    """Change of the outputs by the backward direction where it has read the whole sequence, over their spread."""
+    backward_start: float
+    """The same where it has read a single step: at the last place."""
+    inner: float
+    """The same for both directions at all other places."""
+
+
+@dataclass(frozen=True)
+class PaddedTargets:
+    """Class targets that are padded just as the network's input is, in a loss at a sampled step."""
+
+    step: int
+    kind: str
+    where: Place | None
+    shape: tuple[int, ...]
+    """(examples, places)."""
+    value: int
+    """What the padded places of the target hold."""
+    padding: int
+    """Padded places."""
+    left_out: bool
+    """The loss ignores that value, or weighs it with zero."""
+    given: bool = False
+    """The network was given these very targets too: a decoder that is taught on them."""

@@ -59,3 +59,80 @@ class Checkpoint:
     taken_where: Place | None = None
     read_from_file: bool = False
     """A torch.load came before it, with tensors that are not in the state that was loaded here."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A prediction made of a network's output meets other values by `==`; in the first passes and sampled steps."""
+
+    network: int
+    step: int
+    phase: str
+    where: Place | None
+    how: str
+    """How the prediction was made: output (not at all), argmax, extreme (the value of a max), threshold or topk."""
+    axis: int
+    """Of the argmax; -1 for all elements at once."""
+    least: bool
+    """An argmin."""
+    source: tuple[int, ...]
+    """Shape of what the argmax or threshold was taken of; () if unknown or too large."""
+    ops: tuple[str, ...]
+    """What was done to the output's values before, first to last."""
+    prediction: tuple[int, ...]
+    other: tuple[int, ...]
+    result: tuple[int, ...]
+    """Shapes."""
+    itself: bool
+    """The other values were made of the same forward's output in the same manner."""
+    agreement: float
+    """Share of equal elements of the result."""
+    proper_axis: int
+    """Another axis along which there is a prediction for each of the other values; -1 for none."""
+    proper: float | None
+    """Share of equal elements along it."""
+    pairs: bool
+    """An axis of length 1 was added on purpose just before."""
+    distinct: int
+    """Different other values."""
+    whole: bool
+    """All other values are whole numbers."""
+    counting: bool
+    """The other values are 0, 1, 2 and so on."""
+    fractions: float
+    """Share of prediction elements that are no whole numbers."""
+    related: bool = False
+    """The other values come from the same forward's output."""
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A part of a network's output reaches a loss function or a threshold; in the first passes and sampled steps."""
+
+    network: int
+    step: int
+    phase: str
+    where: Place | None
+    slot: str
+    """Which tensor of the output, and which part of it."""
+    ops: tuple[str, ...]
+    """What was done to its values before, first to last."""
+    by: str
+    """The loss function, or the comparison (gt, ge, lt, le, round)."""
+    limit: float | None
+    """Of a threshold; None for a loss."""
+    low: float
+    high: float
+    between: float
+    """Share of its elements between 0 and the limit."""
+    shape: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Hits:
+    """Predictions that were compared with as many targets by `==` in one evaluation pass."""
+
+    passage: int
+    step: int
+    correct: int
+    count: int

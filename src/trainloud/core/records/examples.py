@@ -97,3 +97,54 @@ class Iteration:
     drop_last: bool
     indices: str = ""
     """Indices in the order drawn, base64 of little-endian int64; "" where unknown or past the cap."""
+    backwards: int = 0
+    """Calls of backward while it ran."""
+    steps: int = 0
+    """Optimiser steps from its start to its last draw, or to its end."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """State of a source of random numbers before the first fetch of a process in an iteration, and after it."""
+
+    iteration: int
+    """The loader iteration."""
+    worker: int
+    """The loader's worker process; -1 for the main process."""
+    source: str
+    """torch, numpy, random, or the name under which the data set holds a generator of its own."""
+    before: int
+    after: int
+    """Digests of the state: equal if no number was drawn."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of the distinct rows that entered a network as a float table, (rows, columns); written at the end."""
+
+    network: int
+    phase: str
+    rows: int
+    """Distinct."""
+    means: tuple[float, ...]
+    squares: tuple[float, ...]
+    """Mean of the square of each column."""
+    lows: tuple[float, ...]
+    highs: tuple[float, ...]
+    levels: tuple[int, ...]
+    """Different values of each column, counted up to 64 rows."""
+    complete: bool
+    """All rows of the run fitted into what is kept."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Targets (rows) against predictions over the last training losses of a network, up to 64 classes."""
+
+    network: int
+    kind: str
+    where: Place | None
+    calls: int
+    confusion: tuple[tuple[int, ...], ...]
+    weighted: bool
+    """Classes were given weights."""

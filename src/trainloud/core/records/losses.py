@@ -83,3 +83,57 @@ class Meeting:
     copies: dict[str, float] | None = None
     axis_added: bool = False
     """The person gave the output an axis of length 1 by indexing or unsqueeze: pairs are meant."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """A loss that a backward went through, and how much of it."""
+
+    kind: str
+    """A loss function of torch.nn.functional, or what was written by hand: "squared error", "absolute error",
+    "negative log probability"."""
+    value: float | None
+    """Mean over the targets that counted; None where it was written by hand inside something else."""
+    weight: float
+    """Derivative of what backward started from by that mean, without a GradScaler's scale: 1 for the mean as it is,
+    1/k for the mean divided by k, the number of targets for a sum, below 0 where the loss is made to rise."""
+    count: int
+    """Targets that counted, or elements."""
+    elements: int
+    """Targets with the ignored ones."""
+    batch: int
+    """Length of axis 0 of the input."""
+    reduction: str
+    where: Place | None
+    step: int
+    """The step in which it was computed."""
+    order: int
+    """How many backwards had begun in the run when it was computed."""
+    even: bool = True
+    """Each element that has a gradient has the same."""
+    silent: float = 0.0
+    """Share of elements without any gradient, where the script itself reduced them."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One backward in a sampled step: what it started from, and the losses that it went through."""
+
+    step: int
+    order: int
+    """Its place among the backwards since the step before, from 0."""
+    number: int
+    """Its place among all backwards of the run."""
+    where: Place | None
+    value: float | None
+    """What backward started from, without a GradScaler's scale."""
+    terms: tuple[Term, ...]
+    nodes: int
+    """Nodes of its graph, up to 20,000; 0 where they were not counted."""
+    penalty: float | None = None
+    """Norm of the gradient that a part of the objective made of weights alone gives to them; None without one."""
+    data: float | None = None
+    """Norm of the rest of the gradient, over the same weights."""
+    penalised: int = 0
+    """Elements of these weights."""
+    penalty_where: Place | None = None

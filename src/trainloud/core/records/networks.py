@@ -150,6 +150,16 @@ class NormInput:
     """Values behind each channel's statistics."""
     biased_by: str
     """The module with a bias whose output enters it directly; "" for none."""
+    momentum: float | None = None
+    updates: int = -1
+    """Batches that its running statistics have seen before this one; -1 if unknown."""
+    frozen: bool = False
+    """It has a weight and bias, and neither they nor anything in the module around it is trainable."""
+    drift: float = 0.0
+    """Change of its running mean since the first look, over its running deviation, in the median over channels."""
+    away: float = 0.0
+    """Distance of its running mean from this batch's, over the batch's deviation, in the median over channels."""
+    where: Place | None = None
 
 
 @dataclass(frozen=True)
@@ -185,3 +195,90 @@ class Prediction:
     """The class or value that each example should give, where the loss told."""
     loss: str = ""
     """The loss function that judged these outputs; "" if unknown."""
+
+
+@dataclass(frozen=True)
+class NormEval:
+    """Batch norms in evaluation mode in a forward without gradient, after training began."""
+
+    network: int
+    step: int
+    where: Place | None
+    norms: int
+    fresh: int
+    """Of these, such as still hold the statistics that they were made with: mean 0, variance 1."""
+    module: str
+    """The first of those."""
+    trained: bool
+    """A backward has reached the network."""
+
+
+@dataclass(frozen=True)
+class DropoutUse:
+    """A dropout in a training forward at a sampled step."""
+
+    step: int
+    network: int
+    where: Place | None
+    op: str
+    p: float
+    on: bool
+    around: bool
+    """The module that holds or calls it is in training mode and has trainable parameters."""
+    output: bool
+    """Its result is the network's output."""
+
+
+@dataclass(frozen=True)
+class Latent:
+    """A reparametrised sample m + s * noise in a training forward, at a sampled step."""
+
+    step: int
+    network: int
+    where: Place | None
+    shape: tuple[int, ...]
+    divergence: float
+    """From a standard normal: nats, summed over the last axis, mean over the others."""
+    largest: float
+    """Of the mean divergences of the single places of the last axis."""
+    spread: float
+    """Largest standard deviation of m over the examples."""
+
+
+@dataclass(frozen=True)
+class Twins:
+    """Two parameters of the same values in the networks, as they were and as they are."""
+
+    step: int
+    network: int
+    names: tuple[str, str]
+    uids: tuple[int, int]
+    shape: tuple[int, ...]
+    was: str
+    """object: once one and the same tensor; values: two tensors with equal values at the first forward."""
+    apart: float
+    """Largest difference now, over the largest value."""
+    moved: bool
+    """Both have changed since."""
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A recurrent layer began a training forward with exactly the state that an earlier step's forward had left."""
+
+    step: int
+    network: int
+    module: str
+    """Class name of the layer."""
+    shape: tuple[int, ...]
+    where: Place | None
+    continues: bool
+    """This batch's first places are what the batch before had to predict at its last: consecutive text."""
+
+
+@dataclass(frozen=True)
+class Recurrence:
+    """Recurrent layers ran in two training forwards of successive steps."""
+
+    network: int
+    step: int

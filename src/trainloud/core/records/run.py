@@ -39,3 +39,45 @@ class End:
     backwards: int = 0
     moved: bool | None = None
     """Some trainable parameter changed its value during the run; None if none was seen."""
+    modules: tuple[str, ...] = ()
+    """Installed modules that were imported, in that order."""
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """What an intervention says of itself at the end of a counterfactual run."""
+
+    name: str
+    """As it was asked for: `learning-rate=x0.1`."""
+    took: bool
+    """It really changed what it was to change, and nothing stood in its way."""
+    measured: str
+    """How that was seen."""
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """The script fixed a source of random numbers."""
+
+    source: str
+    """torch, numpy or python."""
+    value: int
+    where: Place | None
+
+
+@dataclass(frozen=True)
+class Flags:
+    """The options that the script's own parser knows, and what they were."""
+
+    parser: str
+    """argparse, click, fire or hydra."""
+    options: tuple["Flag", ...]
+
+
+@dataclass(frozen=True)
+class Flag:
+    name: str
+    """As typed: `--hidden-size`, or `model.width` for Hydra."""
+    value: str
+    kind: str
+    """int, float, str, bool."""

@@ -15,11 +15,13 @@ class Optimizer:
     uids: tuple[int, ...]
     """Parameters that it holds."""
     settings: dict[str, float]
-    """Numeric defaults: lr, weight_decay, momentum, beta1, beta2, eps."""
+    """Numeric defaults: lr, weight_decay, momentum, beta1, beta2, eps; maximize as 0 or 1."""
     stateful: bool
     """It keeps moments: anything but plain SGD without momentum."""
     gradless: int = 0
     """Of its parameters, those without a gradient (None) at this step."""
+    empty: bool = False
+    """It had no state of its own (moments, step counters) when it began its first step."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,15 @@ class Scheduler:
     """Calls of step() by the person's code so far."""
     step: int
     horizon: float | None
-    """T_max, total_steps or step_size, by kind; in calls."""
+    """T_max, total_steps, step_size or the last milestone, by kind; in calls."""
     first_call_step: int | None = None
+    start: int = 0
+    """Its count (last_epoch) when it had been made."""
+    loaded: bool = False
+    """A state was loaded into it."""
+    early_calls: int = 0
+    """Calls before the first step that any optimiser made after it was made."""
+    last_call_step: int | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,8 @@ class Step:
     """Count of the training loader's iterations; -1 without a loader."""
     scaled: bool = False
     """A GradScaler drove this step."""
+    clip_value: float | None = None
+    """Limit of each element, where clip_grad_value_ ran."""
 
 
 @dataclass(frozen=True)
@@ -82,3 +93,37 @@ class Retained:
     tracked: int
     alive: int
     where: Place | None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A file with an optimiser's or a schedule's state in it, read by torch.load."""
+
+    step: int
+    where: Place | None
+    parameters: int
+    """Of the optimiser in the file; 0 without one."""
+    steps: float
+    """Largest step counter in its state; 0 if there is none."""
+    elements: int
+    """Of the tensors in its state."""
+    settings: dict[str, float]
+    """Of its first group, named as in Optimizer; lr is the rate before any schedule where that is known."""
+    schedule: int
+    """Count (last_epoch) of a schedule in the file; -1 without one."""
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """What a sampled step did to half-precision weights, over all that the optimiser holds."""
+
+    step: int
+    optimizer: int
+    dtype: str
+    elements: int
+    """Looked at, with a gradient other than zero."""
+    lost: int
+    """Of these, whose bits are the same after the step."""
+    update: float
+    """Median size of the gradient over the weight among the lost."""
+    where: Place | None = None

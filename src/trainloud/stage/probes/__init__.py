@@ -4,7 +4,8 @@ A probe is a class `Probe` made with the hub, with a method for each event that 
 `forward_start(visit)`, `forward_end(visit)`, `inner_start(module, args)`, `inner_end(module, args, output)`,
 `loss(call)`, `backward_start(loss)`, `backward_end(loss)`, `step_start(optimizer)`, `step_end(optimizer)`,
 `resolved(visits)` (it is now known which forwards trained), `operation(name, function, args, kwargs, result)`,
-`finish()`; and `install(patches)` to wrap further entry points of torch. A new probe is a new file.
+`flags(found)` (the script's parser has read its options), `finish()`; and `install(patches)` to wrap further entry
+points of torch. `COUNTERFACTUAL = True` says that experiments need it too. A new probe is a new file.
 """
 
 import importlib

@@ -20,6 +20,8 @@ LEAST_VALUES = 4  # of a time step: fewer coincide by chance
 
 
 class Probe:
+    COUNTERFACTUAL = True
+
     def __init__(self, hub: Hub):
         self._hub = hub
         self._switches: dict[int, tuple[list[weakref.ref], list[weakref.ref]]] = {}

@@ -5,11 +5,12 @@ from typing import Any
 
 import torch
 
-from trainloud.core.records import GradientSample, ParameterSample
+from trainloud.core.records import GradientSample, ParameterSample, Rounding
 from trainloud.stage.code import persons_line
 from trainloud.stage.hub import WINDOW, Hub
 
 ROUNDING = 1e-6  # relative difference of rows that had the same updates
+HALF = (torch.float16, torch.bfloat16)
 LOOKED_AT = 4096  # elements of a parameter from which its update is estimated
 
 
@@ -66,6 +67,7 @@ class Probe:
         hub = self._hub
         number = -1 if optimizer is None else hub.optimizers.of(optimizer)
         if hub.window:
+            self._round(optimizer, number)
             samples = tuple(self._sample(uid, network, p) for uid, network, p in self._parameters())
             norms = [s.gradient for s in samples if s.gradient is not None]
             if samples:
@@ -79,6 +81,27 @@ class Probe:
         self._before, self._after_backward = {}, None
         if hub.step == WINDOW:
             self._settle()
+
+    def _round(self, optimizer: Any, number: int) -> None:
+        """Whether steps arrive in weights of half precision."""
+        if optimizer is None:
+            return
+        lost, counted, sizes, dtype = 0, 0, [], ""
+        for uid, _, p in self._parameters():
+            if p.dtype not in HALF or p.grad is None or p.grad.is_sparse or self._holder.get(uid) != number:
+                continue
+            before = self._before.get(uid)
+            if before is None:
+                continue
+            moving = _piece(p.grad).ne(0)
+            same = moving & (_piece(p) == before)
+            counted, lost = counted + int(moving.sum()), lost + int(same.sum())
+            dtype = str(p.dtype).removeprefix("torch.")
+            if bool(same.any()):
+                sizes.append(float((_piece(p.grad)[same].float().abs() / before[same].float().abs()).median()))
+        if counted:
+            update = sorted(sizes)[len(sizes) // 2] if sizes else 0.0
+            self._hub.write(Rounding(self._hub.step, number, dtype, counted, lost, update, persons_line()))
 
     def _sample(self, uid: int, network: int, p: torch.nn.Parameter) -> ParameterSample:
         norm = _norm(p)

@@ -31,11 +31,15 @@ class _Running:
         self.exhausted = False
         self.indices = array("q")
         self.written = False
+        self.stepped = step
+        """Optimiser steps so far when it was last drawn from."""
         self.until: int | None = None
         """Backwards so far when another iteration was drawn from after this one; None while it is the latest."""
 
 
 class Probe:
+    COUNTERFACTUAL = True
+
     def __init__(self, hub: Hub):
         self._hub = hub
         self._iterators = Ids()
@@ -94,11 +98,12 @@ class Probe:
                 batch = original(iterator)
             except StopIteration:
                 if running is not None:
-                    running.exhausted = True
+                    running.exhausted, running.stepped = True, self._hub.step
                     self._hub.safely("loader", self._close, running)
                 raise
             if running is not None:
                 running.drawn += 1
+                running.stepped = self._hub.step
                 if self._latest is not None and self._latest is not running:
                     self._latest.until = self._hub.counts["backwards"]
                 self._latest, running.until = running, None
@@ -124,6 +129,7 @@ class Probe:
                 running.dataset, running.examples, running.batches, running.drawn, running.exhausted,
                 "train" if backwards > running.backwards else "eval",
                 running.drop_last, packed(running.indices, "q") if kept else "",
+                backwards - running.backwards, running.stepped - running.step,
             )
         )  # fmt: skip
 

@@ -64,6 +64,8 @@ class Call:
 
 
 class Probe:
+    COUNTERFACTUAL = True
+
     def __init__(self, hub: Hub):
         self._hub = hub
         self._depth = 0
@@ -77,7 +79,7 @@ class Probe:
 
     def _watch(self, kind: str, signature: inspect.Signature, original: Callable[..., Any]) -> Callable[..., Any]:
         def loss(*args: Any, **kwargs: Any) -> Any:
-            if self._hub.busy or self._depth:
+            if self._hub.busy or self._depth or self._hub.elsewhere():
                 return original(*args, **kwargs)
             self._depth += 1
             try:

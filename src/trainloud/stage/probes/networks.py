@@ -28,6 +28,7 @@ class Probe:
         self._foreign: dict[int, dict[int, tuple[int, Foreign]]] = defaultdict(dict)
         self._chained: dict[int, set[str]] = defaultdict(set)
         self._last: tuple[torch.nn.Module, torch.Tensor] | None = None
+        self._known: dict[tuple[int, str], torch.Tensor | None] = {}
 
     def forward_start(self, visit: Visit) -> None:
         self._last = None
@@ -78,7 +79,14 @@ class Probe:
         if self._last is not None and bias is not None and bias.requires_grad:
             biased = self._name(visit, self._last[0])
         per_channel = x.numel() // max(x.shape[1], 1) if x.dim() > 1 else 1
-        record = NormInput(visit.step, visit.network, self._name(visit, module), x.shape[0], per_channel, biased)
+        name = self._name(visit, module)
+        known = self._known.setdefault((visit.network, name), _kept(module))
+        record = NormInput(
+            visit.step, visit.network, name, x.shape[0], per_channel, biased,
+            None if module.momentum is None else float(module.momentum),
+            -1 if module.num_batches_tracked is None else int(module.num_batches_tracked),
+            _frozen(visit.module, name, module), _drift(module, known), _away(module, x), persons_line(),
+        )  # fmt: skip
         visit.facts.setdefault("norm_records", []).append(record)
 
     @staticmethod
@@ -167,6 +175,34 @@ def _module(name: str, m: torch.nn.Module) -> Module:
     own = sum(p.numel() for p in m.parameters(recurse=False))
     leaf = next(m.children(), None) is None
     return Module(name, type(m).__name__, own, settings, leaf, drops(m), isinstance(m, _BatchNorm))
+
+
+def _kept(norm: _BatchNorm) -> torch.Tensor | None:
+    return None if norm.running_mean is None else norm.running_mean.detach().clone()
+
+
+def _frozen(network: torch.nn.Module, name: str, norm: _BatchNorm) -> bool:
+    """Neither it nor the module around it can be trained, while something else in the network can."""
+    around = network.get_submodule(name.rpartition(".")[0]) if "." in name else norm
+    mine = list(around.parameters())
+    own = next(norm.parameters(recurse=False), None)
+    return own is not None and not any(p.requires_grad for p in mine)
+
+
+def _drift(norm: _BatchNorm, before: torch.Tensor | None) -> float:
+    if before is None or norm.running_mean is None or norm.running_var is None:
+        return 0.0
+    deviation = (norm.running_var.detach() + norm.eps).sqrt()
+    return float(((norm.running_mean.detach() - before).abs() / deviation).median())
+
+
+def _away(norm: _BatchNorm, x: torch.Tensor) -> float:
+    """How far what it would use in evaluation lies from what it uses now."""
+    if norm.running_mean is None or x.dim() < 2 or not x.is_floating_point() or x.numel() < 2 * x.shape[1]:
+        return 0.0
+    rows = x.detach().float().movedim(1, 0).reshape(x.shape[1], -1)
+    deviation = (rows.var(1, correction=0) + norm.eps).sqrt()
+    return float(((norm.running_mean.detach() - rows.mean(1)).abs() / deviation).median())
 
 
 def _defined(module: torch.nn.Module) -> Place | None:

@@ -29,6 +29,8 @@ _NUMBER = re.compile(r"(?<![\w.])[-+]?\d+\.\d+(?:[eE][-+]?\d+)?")
 
 
 class Probe:
+    COUNTERFACTUAL = True
+
     def __init__(self, hub: Hub):
         self._hub = hub
         self._figures: list[str] = []

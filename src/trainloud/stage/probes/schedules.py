@@ -22,9 +22,17 @@ class _Known:
         self.where, self.step = where, step
         self.calls = 0
         self.first: int | None = None
+        self.last: int | None = None
+        self.early = 0
+        self.loaded = False
+        count = getattr(scheduler, "last_epoch", 0)
+        self.start = int(count) if isinstance(count, (int, float)) else 0
         self.horizon = next(
             (float(v) for h in HORIZONS if isinstance(v := getattr(scheduler, h, None), (int, float))), None
         )
+        milestones = getattr(scheduler, "milestones", None)
+        if self.horizon is None and milestones and self.kind == "MultiStepLR":
+            self.horizon = float(max(milestones))
 
 
 class Probe:
@@ -40,6 +48,8 @@ class Probe:
                 patches.around(kind, "__init__", self._making)
             if "step" in vars(kind):
                 patches.around(kind, "step", self._stepping)
+            if "load_state_dict" in vars(kind):
+                patches.around(kind, "load_state_dict", self._loading)
 
     def _making(self, original: Any) -> Any:
         def __init__(scheduler: Any, *args: Any, **kwargs: Any) -> None:
@@ -71,10 +81,21 @@ class Probe:
                 known = self._known.get(self._ids.of(scheduler))
                 if known is not None and not self._depth:
                     known.calls += 1
+                    known.last = self._hub.step
+                    known.early += self._hub.step == known.step
                     if known.first is None:
                         known.first = self._hub.step
 
         return step
+
+    def _loading(self, original: Any) -> Any:
+        def load_state_dict(scheduler: Any, *args: Any, **kwargs: Any) -> Any:
+            known = self._known.get(self._ids.of(scheduler))
+            if known is not None:
+                known.loaded = True
+            return original(scheduler, *args, **kwargs)
+
+        return load_state_dict
 
     def step_end(self, optimizer: Any) -> None:
         if self._hub.step and self._hub.step & (self._hub.step - 1) == 0:
@@ -82,4 +103,7 @@ class Probe:
 
     def finish(self) -> None:
         for number, k in self._known.items():
-            self._hub.write(Scheduler(number, k.kind, k.where, k.optimizer, k.calls, k.step, k.horizon, k.first))
+            self._hub.write(
+                Scheduler(number, k.kind, k.where, k.optimizer, k.calls, k.step, k.horizon, k.first, k.start, k.loaded,
+                          k.early, k.last)
+            )  # fmt: skip
