@@ -94,8 +94,8 @@ def _runs(
         if not traces:
             return None, ending
         if bench is None or ending.code or not traces[0].steps:
-            why = "" if python or not asked.experiments else "the command of a launcher is not run again"
-            return Conducted(Runs(traces[0]), declined=why), ending
+            why = "the command of a launcher is not run again" if not python else "the script failed"
+            return Conducted(Runs(traces[0]), declined=why if asked.experiments and traces[0].steps else ""), ending
         checks = [e.check for name, e in catalogue().items() if not chosen.select or name in chosen.select]
         given = environment(folder / "traces", asked.stop_after)
         with progress(console, asked.verbose) as tell:

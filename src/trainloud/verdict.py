@@ -1,6 +1,6 @@
 """From the traces of a session to its result: all checks are asked, the answers ordered, the exit code follows."""
 
-from trainloud.checks.catalogue import ask, catalogue
+from trainloud.checks.catalogue import ask, catalogue, explained
 from trainloud.core.experiment import Ran
 from trainloud.core.finding import SEVERITIES, Finding
 from trainloud.core.trace import Trace
@@ -24,7 +24,7 @@ def judge(
     fired = [a for a in answers if a.outcome == "fired"]
     dropped = {f.fault: reason for f in fired if (reason := _dropped(f, chosen)) is not None}
     kept = [f for f in fired if f.fault not in dropped]
-    findings = order(kept, {name: e.check.symptoms for name, e in catalogue().items()})
+    findings = order(kept, explained())
     code, reason = _exit(trace, ending, kept, answers, chosen)
     if code == COULD_NOT_JUDGE and trouble:
         reason = f"nothing was judged: {trouble}"

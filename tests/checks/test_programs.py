@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from trainloud.checks.catalogue import ask, catalogue
+from trainloud.checks.catalogue import ask, catalogue, explained
 from trainloud.core.check import Runs
 from trainloud.core.experiment import Experiment
 from trainloud.core.finding import Finding
@@ -63,7 +63,7 @@ def tell(laboratory: Laboratory, program: str, folder: Path, name: str) -> Told:
         runs = Plan(laboratory, [check], outcome.trace, LIMIT).carry_out(lambda _question, _done: None, given)
     answers = {n: ask(e, runs) for n, e in catalogue().items()}
     fired = [a for a in answers.values() if a.outcome == "fired"]
-    return Told(answers, order(fired, {n: e.check.symptoms for n, e in catalogue().items()}))
+    return Told(answers, order(fired, explained()))
 
 
 @pytest.mark.slow

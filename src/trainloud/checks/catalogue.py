@@ -12,6 +12,15 @@ from trainloud import checks
 from trainloud.core.check import Check, Explanation, Runs
 from trainloud.core.finding import Finding, unknown
 
+TROUBLE = (  # what many a fault of another kind ends in: told by runs with one thing changed
+    "learning-rate-too-high",
+    "learning-rate-too-low",
+    "inputs-and-labels-misaligned",
+    "input-carries-no-signal",
+    "capacity-too-small",
+)
+CAUSING = ("data", "loss", "model", "optimisation", "precision")  # families whose faults can bring that about
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -42,6 +51,22 @@ def catalogue() -> dict[str, Entry]:
             module = importlib.import_module(f"{package.__name__}.{item.name}")
             if hasattr(module, "CHECK"):
                 found[module.CHECK.fault] = Entry(module.CHECK, family, module)
+    return found
+
+
+@cache
+def explained() -> dict[str, tuple[str, ...]]:
+    """Fault -> the faults that it explains: those that its check names, and general trouble with learning.
+
+    What was seen in the one run is more specific than that training gets better with another learning rate, so it
+    comes first, unless it is one of the things that such trouble brings about itself.
+    """
+    entries = catalogue()
+    brought = {s for fault in TROUBLE if fault in entries for s in entries[fault].check.symptoms}
+    found = {fault: e.check.symptoms for fault, e in entries.items()}
+    for fault, e in entries.items():
+        if e.family in CAUSING and e.check.asks is None and fault not in brought:
+            found[fault] = (*found[fault], *(t for t in TROUBLE if t not in found[fault]))
     return found
 
 

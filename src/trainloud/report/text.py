@@ -160,7 +160,9 @@ def _experiments(result: Result, console: Console, verbose: bool) -> None:
         return
     lost = [r for r in ran if r.trouble]
     text = f"{_count(len(ran), 'experiment')} in {sum(r.seconds for r in ran):.1f} s of runs"
-    _say(console, text + (f", {len(lost)} of them without a result" if lost and not verbose else ""), style="dim")
+    if lost and not verbose:
+        text += f", {len(lost)} without a result ({lost[0].name}: {lost[0].trouble})"
+    _say(console, text, style="dim")
     for r in ran if verbose else ():
         losses = f"loss {r.first_loss:.4g} to {r.last_loss:.4g}" if r.last_loss is not None else ""
         _say(console, f"{r.name}: {r.trouble or losses} ({r.steps} steps, {r.seconds:.1f} s)", INDENT, "dim")

@@ -9,8 +9,8 @@ training set); leave out of validation only what is random (crops, flips, noise)
 
 Known limits: judged on statistics of the first batches of each phase; a mild difference (less than a factor
 of 2.5 in spread, or means less than 2.5 standard deviations apart) is taken for sampling or augmentation.
-Where columns drift with time, the same statistics can differ although the preparation is the same: look at
-the numbers before changing anything.
+Where columns drift with time, the same statistics can differ although the preparation is the same: windows of a
+series are judged only where the values of evaluation lie outside the range of training.
 
 Source: lightning and torchvision users' reports of `transform` passed to one data set only; Karpathy 2019,
 A Recipe for Training Neural Networks ("visualize just before the net").
@@ -19,6 +19,7 @@ A Recipe for Training Neural Networks ("visualize just before the net").
 import math
 from dataclasses import dataclass
 
+from trainloud.checks.frames import of_a_series
 from trainloud.checks.streams import main_network
 from trainloud.core.check import Check, Runs
 from trainloud.core.finding import Finding, fired, passed, unknown
@@ -97,6 +98,16 @@ def different(columns: list[Column], axes: int) -> bool:
     return len(live) > 1 and bool(shifted) and len(moved) == len(live)
 
 
+def disjoint(train: list[Door], scored: list[Door]) -> bool:
+    """No column's values of evaluation reach into the range of training."""
+    ranges = [
+        (min(d.columns[k][2] for d in side), max(d.columns[k][3] for d in side))
+        for k in range(len(train[0].columns))
+        for side in (train, scored)
+    ]
+    return all(a[1] < b[0] or b[1] < a[0] for a, b in zip(ranges[::2], ranges[1::2], strict=True))
+
+
 def judge(runs: Runs) -> Finding:
     trace = runs.watched
     network = main_network(trace)
@@ -112,6 +123,8 @@ def judge(runs: Runs) -> Finding:
     )
     if not different(columns, len(train[0].tensors[0].shape)):
         return passed(f"inputs of both phases are alike; most different {shown}")
+    if of_a_series(trace, network.network) and not disjoint(train, scored):
+        return unknown(f"the inputs are windows of a series, whose level may drift with time; {shown}")
     place = next((p.where for p in trace.passes if p.step == scored[0].step and p.where), network.where)
     return fired(
         f"inputs of {examples(scored)} evaluated and {examples(train)} training examples differ in all of "

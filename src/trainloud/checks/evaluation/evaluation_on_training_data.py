@@ -13,11 +13,14 @@ so knowingly, so that is a note; a warning needs a loader of its own whose passe
 Source: silent-bug reports on a validation loader built from the training set; Kapoor and Narayanan 2023.
 """
 
-from trainloud.checks.examples import LEAST_NUMBERS, evaluated, ever_changing, width
+from collections import defaultdict
+
+from trainloud.checks.examples import LEAST_NUMBERS, Evaluated, evaluated, ever_changing, width
 from trainloud.checks.streams import main_network
 from trainloud.core.check import Check, Runs
 from trainloud.core.finding import Finding, fired, passed, unknown
 from trainloud.core.records import Iteration
+from trainloud.core.trace import Trace, unpack_prints
 
 WITHIN = 0.98  # share of the evaluated examples that training used before
 LEAST_PASSES = 2
@@ -35,6 +38,10 @@ def judge(runs: Runs) -> Finding:
         return unknown("no evaluation pass with fingerprints was seen beside training")
     if width(trace, network.network) < LEAST_NUMBERS or len(total) < LEAST_EXAMPLES:
         return unknown("the examples are too few or too small for a held-out set to be told from training")
+    trainers = {i.loader for i in trace.all(Iteration) if i.phase == "train"}
+    apart = [g for g in groups if g.dataset is not None and g.loaders and not g.loaders & trainers]
+    if len(apart) == len(groups) and (indexed := _by_index(trace, groups)):
+        return indexed
     if ever_changing(trace, network.network):
         return unknown("training examples change at every visit (augmentation): they cannot be recognised")
     fresh = [g for g in groups if g.known < WITHIN * g.count]
@@ -42,8 +49,6 @@ def judge(runs: Runs) -> Finding:
         new = max(1 - g.known / g.count for g in fresh)
         return passed(f"{new:.1%} of the examples of an evaluated set are not from training")
     count, known = sum(g.count for g in groups), sum(g.known for g in groups)
-    trainers = {i.loader for i in trace.all(Iteration) if i.phase == "train"}
-    apart = [g for g in groups if g.dataset is not None and g.loaders and not g.loaders & trainers]
     often = max(len(g.passes) for g in groups) >= LEAST_PASSES
     return fired(
         f"{known} of {count} evaluated examples ({known / count:.1%}, {sum(len(g.passes) for g in groups)} passes) "
@@ -52,6 +57,30 @@ def judge(runs: Runs) -> Finding:
         (apart or groups)[0].where or network.where,
         first_step=groups[0].first_step,
         severity="warning" if apart and often else "note",
+        known=known,
+        count=count,
+    )
+
+
+def _by_index(trace: Trace, groups: list[Evaluated]) -> Finding | None:
+    """All that is evaluated are positions of the training data set that training drew, whatever their bits are."""
+    trained, scored = defaultdict(set), defaultdict(set)
+    for i in trace.all(Iteration):
+        positions = list(unpack_prints(i.indices)) if i.indices else []
+        (trained if i.phase == "train" else scored)[i.dataset].update(positions)
+    if not all(g.trained and g.dataset in scored and len(g.passes) >= LEAST_PASSES for g in groups):
+        return None
+    pairs = [(scored[g.dataset], trained[g.dataset]) for g in groups if g.dataset is not None]
+    count = sum(len(s) for s, _ in pairs)
+    known = sum(len(s & t) for s, t in pairs)
+    if count < LEAST_EXAMPLES or known < WITHIN * count:
+        return None
+    return fired(
+        f"a loader of its own evaluates {known} positions of the very data set that training drew them from, in "
+        f"{sum(len(g.passes) for g in groups)} passes, and nothing else was evaluated",
+        "a validation set that training never uses",
+        groups[0].where,
+        first_step=groups[0].first_step,
         known=known,
         count=count,
     )

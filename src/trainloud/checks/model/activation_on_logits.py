@@ -48,7 +48,8 @@ def judge(runs: Runs) -> Finding:
     bad = [s for s in traced if _activation(s)]
     if len(bad) < len(traced):
         good = next(s for s in traced if s not in bad)
-        return passed(f"the loss input was made by {good.origins[0].op}; logits from {good.input.low} on")
+        least = f"; logits from {good.input.low:.4g} on" if good.input.low is not None else ""
+        return passed(f"the loss input was made by {good.origins[0].op}{least}")
     first, op = bad[0], _activation(bad[0])
     place = next(o for o in first.origins if o.op == op)
     zeros = max(s.zero_share for s in bad)

@@ -77,7 +77,7 @@ CHECK = Check(
     symptoms=(
         "dead-relu", "saturated-activation", "exploding-gradient", "vanishing-gradient", "non-finite-hidden",
         "input-carries-no-signal", "inputs-and-labels-misaligned", "capacity-too-small", "input-ignored",
-        "gradient-clipping-too-tight", "class-imbalance-ignored", "stopped-too-early",
+        "gradient-clipping-too-tight", "class-imbalance-ignored", "stopped-too-early", "final-bias-not-initialised",
     ),
     needs=("learning-rate", "zero-inputs"),
     asks=asks,

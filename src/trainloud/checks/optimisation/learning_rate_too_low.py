@@ -102,10 +102,13 @@ CHECK = Check(
     severity="warning",
     basis="experiment",
     judge=judge,
-    symptoms=("stopped-too-early", "capacity-too-small", "input-carries-no-signal", "class-imbalance-ignored"),
+    symptoms=(
+        "stopped-too-early", "capacity-too-small", "input-carries-no-signal", "class-imbalance-ignored",
+        "final-bias-not-initialised",
+    ),
     needs=("learning-rate",),
     asks=asks,
-)
+)  # fmt: skip
 
 
 def bad() -> None:

@@ -20,11 +20,13 @@ from trainloud.checks.stepping import by_optimizer, first_records
 from trainloud.checks.streams import prints
 from trainloud.core.check import Check, Runs
 from trainloud.core.finding import Finding, fired, passed, unknown
-from trainloud.core.records import Checkpoint, Optimizer, Step
+from trainloud.core.records import Checkpoint, Iteration, Optimizer, Step
 from trainloud.core.trace import Trace
 
 LEAST_OPTIMIZERS = 4  # over the same weights from the same line: stages of a fine-tuning are fewer
+LEAST_ALIKE = 3  # with the same settings, which stages differ in
 SAME_DATA = 0.5  # share of an optimiser's examples that the one before it had too
+LIVES = 10.0  # memories: in a shorter life the averages are still being built for a tenth of it
 MOMENTUM_MEMORY = 10.0  # steps that a momentum of 0.9 looks back; the default where no number is known
 
 
@@ -44,7 +46,8 @@ def judge(runs: Runs) -> Finding:
         groups[(o.where, o.kind, frozenset(o.uids))].append(o)
     steps = by_optimizer(trace)
     for chain in groups.values():
-        if len(chain) >= LEAST_OPTIMIZERS and (found := _chain(trace, chain, steps)) is not None:
+        alike = len(chain) >= LEAST_ALIKE and all(o.settings == chain[0].settings for o in chain)
+        if (alike or len(chain) >= LEAST_OPTIMIZERS) and (found := _chain(trace, chain, steps)) is not None:
             return found
     most = max(len(chain) for chain in groups.values())
     return passed(f"at most {most} optimisers of one line held the same weights")
@@ -65,7 +68,7 @@ def _chain(trace: Trace, chain: list[Optimizer], steps: dict[int, list[Step]]) -
         "one optimiser for the whole run",
         chain[0].where,
         first_step=chain[1].step,
-        severity="warning" if length < needed else "note",
+        severity="warning" if length < LIVES * needed else "note",
         optimizers=len(chain),
         steps_each=length,
         memory=needed,
@@ -73,12 +76,17 @@ def _chain(trace: Trace, chain: list[Optimizer], steps: dict[int, list[Step]]) -
 
 
 def _same_data(trace: Trace, lives: list[list[Step]]) -> bool:
-    """Whether each optimiser sees again the examples of the one before it."""
+    """Whether each optimiser sees again the examples, or draws from the data set, of the one before it."""
     step_of: dict[int, int] = {s.index: k for k, life in enumerate(lives) for s in life}
+    datasets = {i.iteration: i.dataset for i in trace.all(Iteration)}
     seen: list[set[int]] = [set() for _ in lives]
+    drawn: list[set[int | None]] = [set() for _ in lives]
     for b in trace.trained_batches:
         if b.step in step_of:
             seen[step_of[b.step]].update(prints([b]))
+            drawn[step_of[b.step]].add(datasets.get(b.iteration))
+    if len(drawn[0]) == 1 and None not in drawn[0] and all(d == drawn[0] for d in drawn):
+        return True
     pairs = [(a, b) for a, b in zip(seen, seen[1:], strict=False) if a and b]
     return bool(pairs) and all(len(a & b) >= SAME_DATA * min(len(a), len(b)) for a, b in pairs)
 

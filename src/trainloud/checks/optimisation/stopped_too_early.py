@@ -45,7 +45,8 @@ def judge(runs: Runs) -> Finding:
     points = curve(trace, network.network) if network else []
     turned = len(points) >= 3 and points[-1][1] > min(v for _, v in points[:-1])
     if fall < FALL or not sure or planned or turned:
-        return passed(f"the training loss fell by {fall:.0%} between the last two fifths of {len(steps)} steps")
+        moved = f"{'fell' if fall >= 0 else 'rose'} by {abs(fall):.0%}"
+        return passed(f"the training loss {moved} between the last two fifths of {len(steps)} steps")
     return fired(
         f"the training loss fell from {a:.4g} to {b:.4g} ({fall:.0%}) between the last two fifths of "
         f"{len(steps)} steps",

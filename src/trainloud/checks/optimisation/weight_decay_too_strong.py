@@ -76,7 +76,7 @@ CHECK = Check(
     judge=judge,
     symptoms=(
         "vanishing-gradient", "dead-relu", "input-carries-no-signal", "inputs-and-labels-misaligned", "input-ignored",
-        "capacity-too-small", "class-imbalance-ignored", "learning-rate-too-low",
+        "capacity-too-small", "class-imbalance-ignored", "learning-rate-too-low", "learning-rate-too-high",
     ),
     needs=("no-weight-decay", "zero-inputs"),
     asks=asks,

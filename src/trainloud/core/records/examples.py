@@ -30,6 +30,10 @@ class Batch:
     """No float input of it held NaN or infinity (boundless masks of -inf alone left out)."""
 
 
+UNFOLDED = 3
+"""Frames are overlapping runs of neighbouring numbers of an example."""
+
+
 @dataclass(frozen=True)
 class Frames:
     """Fingerprints of the single time steps of a batch of float sequences; for the first batches of each phase."""
@@ -39,7 +43,7 @@ class Frames:
     passage: int
     iteration: int
     axis: int
-    """The axis along which the frames were cut: 1 or 2."""
+    """The axis along which the frames were cut, 1 or 2; UNFOLDED for overlapping runs of a few numbers."""
     per: int
     """Frames of one example."""
     prints: str

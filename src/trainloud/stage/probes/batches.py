@@ -8,6 +8,7 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from trainloud.core.records import Batch, Frames
+from trainloud.core.records.examples import UNFOLDED
 from trainloud.stage.code import persons_line
 from trainloud.stage.describe import drops
 from trainloud.stage.fingerprint import fingerprints, packed
@@ -17,6 +18,8 @@ from trainloud.stage.visit import Visit, named_arguments
 LABEL_NAMES = ("label", "target")  # keywords that are answers, not inputs, and so no part of an example's identity
 MOST_FRAMES = 60_000  # single time steps that are fingerprinted, a network, phase and axis
 LEAST_VALUES = 4  # of a time step: fewer coincide by chance
+SPAN = 4  # steps of a narrow sequence that are fingerprinted together
+LONGEST = 4096  # numbers of a narrow sequence
 
 
 class Probe:
@@ -90,13 +93,23 @@ class Probe:
             self._write_frames(visit, phase, passage, axis, per, cut)
 
     def _cut(self, visit: Visit, tensors: list[torch.Tensor]) -> list[tuple[int, int, torch.Tensor]]:
-        """(axis, frames an example, fingerprints) of the first float sequence, along either axis that may be time."""
+        """(axis, frames an example, fingerprints) of the first float sequence, along either axis that may be time.
+
+        Sequences of a few numbers a step, and plain rows, are also cut into SPAN steps at a time (axis UNFOLDED).
+        """
         found: list[tuple[int, int, torch.Tensor]] = []
-        x = next((t.detach() for t in tensors if t.is_floating_point() and t.dim() == 3), None)
+        x = next((t.detach() for t in tensors if t.is_floating_point() and t.dim() in (2, 3)), None)
         if x is None:
             return found
-        for axis in (1, 2):
-            rows = x.movedim(axis, 1)
+        for axis in (1, 2, UNFOLDED):
+            if axis == UNFOLDED:
+                rows = _unfolded(x)
+                if rows is None:
+                    continue
+            elif x.dim() == 3:
+                rows = x.movedim(axis, 1)
+            else:
+                continue
             count, key = rows.shape[0] * rows.shape[1], (visit.network, visit.grad, axis)
             if rows.shape[1] < 2 or rows.shape[2] < LEAST_VALUES or self._frames.get(key, 0) + count > MOST_FRAMES:
                 continue
@@ -122,3 +135,11 @@ class Probe:
                 [weakref.ref(m) for m in modules if isinstance(m, _BatchNorm)],
             )
         return self._switches[visit.network]
+
+
+def _unfolded(x: torch.Tensor) -> torch.Tensor | None:
+    """(examples, places, values): the numbers of each example, SPAN at a time; None for wide sequences."""
+    if x.dim() == 3 and min(x.shape[1:]) != 1:
+        return None
+    flat = x.reshape(x.shape[0], -1)
+    return flat.unfold(1, SPAN, 1) if 2 * SPAN <= flat.shape[1] <= LONGEST else None

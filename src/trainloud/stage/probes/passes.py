@@ -15,6 +15,7 @@ from trainloud.core.place import Place
 from trainloud.core.records import Pass
 from trainloud.stage.code import is_persons, persons_line
 from trainloud.stage.hub import Hub
+from trainloud.stage.imported import when_imported
 from trainloud.stage.patches import Patches
 from trainloud.stage.visit import Visit
 
@@ -40,7 +41,7 @@ class Probe:
 
     def install(self, patches: Patches) -> None:
         patches.around(builtins, "print", self._printing)
-        _when_imported("sklearn.metrics", lambda module: self._watch_metrics(module, patches))
+        when_imported("sklearn.metrics", lambda module: self._watch_metrics(module, patches))
 
     def _printing(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def print(*args: Any, **kwargs: Any) -> Any:
@@ -162,31 +163,3 @@ class Probe:
 def _flat(values: Any) -> list[Any]:
     values = values.tolist() if hasattr(values, "tolist") else list(values)
     return values if not values or not isinstance(values[0], list) else [v for row in values for v in row]
-
-
-def _when_imported(name: str, do: Callable[[Any], None]) -> None:
-    """Run `do(module)` now or right after the module's import."""
-    if name in sys.modules:
-        do(sys.modules[name])
-        return
-
-    class Finder:
-        def find_spec(self, wanted: str, path: Any = None, target: Any = None) -> Any:
-            if wanted != name:
-                return None
-            sys.meta_path.remove(self)  # type: ignore[arg-type]
-            import importlib.util
-
-            spec = importlib.util.find_spec(name)
-            if spec is None or spec.loader is None:
-                return spec
-            run = spec.loader.exec_module
-
-            def exec_module(module: Any) -> None:
-                run(module)
-                do(module)
-
-            spec.loader.exec_module = exec_module  # type: ignore[method-assign]
-            return spec
-
-    sys.meta_path.insert(0, Finder())  # type: ignore[arg-type]
