@@ -2,11 +2,12 @@
 
 TrainCheck 0.2 learns from a healthy run, so it gets its best case: the healthy twin of the buggy script. Stages:
 collect a trace of healthy.py, infer invariants, collect healthy.py again and buggy.py, check both traces. found: an
-invariant broken on buggy.py and not on the second run of healthy.py. What the first of them says is printed as it
-stands: whether it names place or cause is the reader's to judge. Seconds are CPU seconds (of all processes of a
-stage), the ratio is one collection over the plain run of the same script; the limit is by the clock. --every 10
-traces the first ten steps and then every tenth (TrainCheck's own default for runs that are checked); 1 traces all.
---epochs lowers the number of epochs in the copies of both scripts: TrainCheck's guide wants a short run to learn from.
+invariant broken on buggy.py and not on the second run of healthy.py. The first of them is printed as it stands,
+whether it names place or cause is the reader's to judge; "same words": it is told of healthy.py in the same words.
+Seconds are CPU seconds of all processes of a stage, the ratio is one collection over the plain run of the same
+script; the limit is by the clock. --every 10 traces the first ten steps and then every tenth (TrainCheck's own
+default for runs that are checked); 1 traces all. --epochs lowers the number of epochs in the copies of both
+scripts: TrainCheck's guide wants a short run to learn from.
 
 torch-audit and neural-net-checklist need edits of the script: SIGHTS says which faults their documents and code
 let them see, EDITS holds the edits of one script (the number of changed lines is counted from them), and with
@@ -65,7 +66,10 @@ SIGHTS: dict[str, dict[str, tuple[str, str]]] = {
         "parameters-frozen-by-accident": (CAUSE, "every parameter needs a gradient"),
         "gradient-path-cut": (CAUSE, "every parameter needs a gradient, if the cut is in the forward"),
         "input-not-scaled": (SYMPTOM, "loss at the start far above ln(classes)"),
-        "softmax-before-cross-entropy": (SYMPTOM, "cannot overfit one batch to 1e-4 (after 65,536 steps)"),
+        "softmax-before-cross-entropy": (
+            SYMPTOM,
+            "the gradient of an example's summed output is zero; cannot overfit one batch",
+        ),
         "activation-on-logits": (SYMPTOM, "cannot overfit one batch, where the range forbids 1e-4"),
         "dead-relu": (SYMPTOM, "gradients that are all zero, cannot overfit one batch"),
         "vanishing-gradient": (SYMPTOM, "cannot overfit one batch"),
@@ -113,7 +117,7 @@ class Outcome:
     """What TrainCheck did on one case."""
 
     broken: list[dict[str, Any]] = field(default_factory=list)  # on buggy.py and not on the second healthy run
-    noise: int = 0  # broken on the second healthy run
+    noise: list[str] = field(default_factory=list)  # what is said to be broken on the second healthy run
     invariants: int = 0
     plain: float = 0.0
     seconds: dict[str, float] = field(default_factory=dict)
@@ -151,7 +155,7 @@ def stage(command: list[str], folder: Path, bin_folder: Path, limit: float) -> t
         out.seek(0)
         text = out.read()
     if code:
-        raise TookTooLong(f"exit code {code}: {text[-200:]}")
+        raise TookTooLong(f"exit code {code}: {text}")
     return cpu_seconds() - before, text
 
 
@@ -254,13 +258,14 @@ def traincheck(folder: Path, bin_folder: Path, limit: float, every: int, epochs:
             outcome.invariants = len((here / "invariants.json").read_text().splitlines())
             collect("again", "healthy.py", "-i", "invariants.json")
             noise = check("again")
-            outcome.noise = len(noise)
+            outcome.noise = [b["name"] for b in noise]
             collect("buggy", "buggy.py", "-i", "invariants.json")
             known = {b["key"] for b in noise}
             outcome.broken = [b for b in check("buggy") if b["key"] not in known]
-            outcome.broken.sort(key=lambda b: (b["first_step"] is None, b["first_step"] or 0))
+            said = set(outcome.noise)
+            outcome.broken.sort(key=lambda b: (b["name"] in said, b["first_step"] is None, b["first_step"] or 0))
         except TookTooLong as error:
-            outcome.trouble = f"{step}: {error}"
+            outcome.trouble = f"{step}: {str(error)[-200:]}"
         except (OSError, ValueError, KeyError) as error:
             outcome.trouble = f"{step}: {type(error).__name__}: {error}"
     return outcome
@@ -286,6 +291,12 @@ def changed_lines(source: str, peer: str) -> int:
     return sum(line.startswith("+ ") for line in diff)
 
 
+def reason(text: str) -> str:
+    """The assertion that stopped a script, or what was said first."""
+    lines = [line.split(":", 1)[-1].strip() for line in text.splitlines() if "AssertionError" in line]
+    return " ".join((lines or [text])[-1].split())[:160]
+
+
 def run_edited(folder: Path, script: str, peer: str, bin_folder: Path, limit: float) -> tuple[float, str]:
     """(CPU seconds, what it told) of an edited script."""
     with tempfile.TemporaryDirectory() as name:
@@ -295,38 +306,47 @@ def run_edited(folder: Path, script: str, peer: str, bin_folder: Path, limit: fl
         try:
             _, text = stage([str(bin_folder / "python"), script], Path(name), bin_folder, limit)
         except TookTooLong as error:
-            return cpu_seconds() - began, f"stopped: {' '.join(str(error).split())[-160:]}"
-    told = [line.strip() for line in text.splitlines() if "TA" in line and any(c.isdigit() for c in line)]
+            return cpu_seconds() - began, f"stopped: {reason(str(error))}"
+    told = [line.strip() for line in text.splitlines() if re.match(r"TA\d{3}", line.strip())]
     return cpu_seconds() - began, "; ".join(dict.fromkeys(told)) or "nothing reported"
 
 
-def line_of(row: Row, outcome: Outcome | None) -> list[str]:
+def line_of(row: Row, outcome: Outcome) -> list[str]:
     """A row of the table."""
     ours = "first" if row.first else "found" if row.found else "-"
-    sights = [" ".join(SIGHTS[p].get(row.fault, ("-", ""))[:1]) for p in SIGHTS]
-    if outcome is None:
-        return [row.case, row.fault, ours, f"{row.ratio:.2f}", "not run", "", "", "", "", *sights]
     seconds = " ".join(f"{k} {v:.0f}" for k, v in outcome.seconds.items())
-    theirs = "found" if outcome.broken else "not judged" if outcome.trouble else "-"
-    first = outcome.trouble
+    theirs, first = "not judged" if outcome.trouble else "-", outcome.trouble
     if outcome.broken:
         head = outcome.broken[0]
-        first = f"{len(outcome.broken)}; step {head['first_step']}: {head['relation']}: {head['name'][:300]}"
-    numbers = [f"{outcome.noise} of {outcome.invariants}", seconds, f"{outcome.ratio:.1f}"]
-    return [row.case, row.fault, ours, f"{row.ratio:.2f}", theirs, first, *numbers, *sights]
+        theirs = "same words" if head["name"] in outcome.noise else "found"
+        again = " (said of healthy.py too)" if head["name"] in outcome.noise else ""
+        first = f"{len(outcome.broken)}; step {head['first_step']}: {head['relation']}: {head['name'][:300]}{again}"
+    numbers = [f"{len(outcome.noise)} of {outcome.invariants}", seconds, f"{outcome.ratio:.1f}"]
+    return [row.case, row.fault, ours, f"{row.ratio:.2f}", theirs, first, *numbers]
 
 
-def show(rows: list[tuple[Row, Outcome | None]], console: Console) -> None:
+def show(rows: list[tuple[Row, Outcome]], console: Console) -> None:
     heads = ["case", "fault", "trainloud", "ratio", "TrainCheck", "broken on buggy only; the first"]
-    table = Table(
-        *heads, "broken on healthy again", "CPU seconds", "ratio", *(f"{p} (by its documents)" for p in SIGHTS)
-    )
+    table = Table(*heads, "broken on healthy again", "CPU seconds", "ratio")
     for row, outcome in rows:
         table.add_row(*line_of(row, outcome))
     console.print(table)
     for _, outcome in rows:
-        if outcome and outcome.printed[1]:
+        if all(outcome.printed):
             console.print(f"healthy.py plain:  {outcome.printed[0]}\n  under TrainCheck: {outcome.printed[1]}")
+
+
+def show_sights(folders: list[Path], console: Console) -> None:
+    """What the peers that need edits could see of the faults of these cases."""
+    faults = [json.loads((f / "case.json").read_text())["fault"] for f in folders]
+    for peer, sights in SIGHTS.items():
+        table = Table("fault", "sees it", "how", title=f"{peer}, by its documents and code")
+        for fault in sorted(set(faults) & set(sights)):
+            table.add_row(fault, *sights[fault])
+        console.print(table)
+        kinds = [sights.get(fault, ("nothing", ""))[0] for fault in faults]
+        counts = ", ".join(f"{k} {kinds.count(k)}" for k in (CAUSE, PARTLY, SYMPTOM, "nothing"))
+        console.print(f"{peer} on these {len(faults)} cases: {counts}")
 
 
 def show_edited(corpus: Path, bin_folder: Path | None, limit: float, console: Console) -> list[dict[str, Any]]:
@@ -375,16 +395,20 @@ def main(
     console = Console(width=None if sys.stdout.isatty() else 220)
     if not folders:
         raise click.UsageError(f"no case.json below {corpus}")
-    rows: list[tuple[Row, Outcome | None]] = []
-    for folder in folders:
-        row = score(folder)
-        outcome = traincheck(folder, tools.absolute(), limit, every, epochs) if tools else None
+    rows: list[tuple[Row, Outcome]] = []
+    for folder in folders if tools else []:
+        assert tools is not None
+        row, outcome = score(folder), traincheck(folder, tools.absolute(), limit, every, epochs)
         console.print(" | ".join(line_of(row, outcome)), soft_wrap=True)
         rows.append((row, outcome))
     edits = show_edited(corpus, peers.absolute() if peers else None, limit, console)
-    show(rows, console)
+    show_sights(folders, console)
+    if rows:
+        show(rows, console)
+    else:
+        console.print("TrainCheck: not run (--traincheck VENV/bin, with traincheck and torch installed there)")
     if as_json:
-        told = [vars(r) | {"ratio": r.ratio, "traincheck": o and vars(o) | {"ratio": o.ratio}} for r, o in rows]
+        told = [vars(r) | {"ratio": r.ratio, "traincheck": vars(o) | {"ratio": o.ratio}} for r, o in rows]
         as_json.write_text(json.dumps({"cases": told, "edited": edits}, indent=1, default=str))
 
 

@@ -1,9 +1,14 @@
 """One run from the command line: start the script, read its trace, judge it, tell."""
 
 import json
+import os
 import shutil
+import signal
 import sys
 import tempfile
+import threading
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,23 +88,50 @@ def _runs(
     asked: Options, command: list[str], chosen: Settings, console: Console, folder: Path
 ) -> tuple[Conducted | None, Ending]:
     """The watched run, and the experiments that its traces ask for; None without a trace."""
-    python = asked.module or command[0] == sys.executable
-    source = Script((asked.script, *asked.args), asked.module, str(Path.cwd()), standard_input())
-    bench = Laboratory(source, folder) if asked.experiments and python else None
-    shutil.rmtree(folder / "traces", ignore_errors=True)
-    with bench or nullcontext():
+    source = Script((asked.script, *asked.args), asked.module, str(Path.cwd()), standard_input(), time.time())
+    why = _not_again(asked)
+    bench = Laboratory(source, folder) if asked.experiments and not why else None
+    _clear(folder / "traces")
+    with _ended_in_order(), bench or nullcontext():
         watched = folder / "traces" / "watched"
         ending = run(command, watched, asked.form in DOCUMENTS and not asked.quiet, asked.stop_after)
         traces = read_run(watched)
         if not traces:
             return None, ending
         if bench is None or ending.code or not traces[0].steps:
-            why = "the command of a launcher is not run again" if not python else "the script failed"
-            return Conducted(Runs(traces[0]), declined=why if asked.experiments and traces[0].steps else ""), ending
+            why = (why or "the script failed") if asked.experiments and traces[0].steps else ""
+            return Conducted(Runs(traces[0]), declined=why), ending
         checks = [e.check for name, e in catalogue().items() if not chosen.select or name in chosen.select]
         given = environment(folder / "traces", asked.stop_after)
         with progress(console, asked.verbose) as tell:
             return conduct(bench, traces, checks, chosen.budget, given, tell), ending
+
+
+def _clear(traces: Path) -> None:
+    """Remove the traces of an earlier session, and nothing else that may stand there."""
+    for run in traces.iterdir() if traces.is_dir() else ():
+        if run.is_dir() and (any(run.glob("*.jsonl")) or (run / "output.txt").exists() or not any(run.iterdir())):
+            shutil.rmtree(run, ignore_errors=True)
+
+
+def _not_again(asked: Options) -> str:
+    """Why a command cannot be run in experiments; "" if it can."""
+    if not hasattr(os, "fork"):
+        return "experiments need a system that can fork a process"
+    return "" if asked.module or Path(asked.script).exists() else "the command of a launcher is not run again"
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """A request to terminate leaves no process and no temporary folder behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _command(script: str, args: tuple[str, ...], module: bool) -> list[str]:

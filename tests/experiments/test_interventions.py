@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from trainloud.core.records import LossCall, Treatment
+from trainloud.core.records import Flags, LossCall, Treatment
 from trainloud.core.trace import unpack_labels, unpack_prints
 from trainloud.stage.interventions import make, names
 
@@ -217,6 +217,34 @@ def test_zero_grad(experiment):
     assert losses(outcome.trace) != losses(experiment(BY_HAND).trace)
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_previous_batch_tells_a_state_that_is_carried_over(experiment, kept):
+    program = f"""
+import torch
+from torch import nn
+torch.manual_seed(0)
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cell, self.head, self.state = nn.GRU(3, 5, batch_first=True), nn.Linear(5, 1), None
+    def forward(self, x):
+        out, state = self.cell(x, self.state)
+        self.state = state.detach() if {kept} else None
+        return self.head(out[:, -1])
+net = Net()
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+for step in range(6):
+    loss = nn.functional.mse_loss(net(torch.randn(8, 4, 3)), torch.zeros(8, 1))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+    plain = losses(experiment(program, "learning-rate=0").trace)
+    other = experiment(program, "learning-rate=0", "previous-batch")
+    assert took(other)
+    assert (losses(other.trace)[1::2] != plain[1::2]) is kept
+
+
 def test_padding(experiment):
     program = """
 import torch
@@ -266,6 +294,30 @@ for step in range(4):
     loss.backward()
     optimizer.step()
 """
+
+
+HYDRA = """
+import hydra
+@hydra.main(version_base=None, config_path=None, config_name="settings")
+def main(settings):
+    global width
+    width = settings.net.width
+main()
+"""
+
+
+def test_option_of_a_hydra_script(experiment, tmp_path: Path):
+    pytest.importorskip("hydra", reason="hydra-core is not installed")
+    (tmp_path / "settings.yaml").write_text("net:\n  width: 8\n")
+    program = HYDRA.replace("config_path=None", 'config_path="."') + OPTION
+    plain = experiment(program)
+    assert plain.trace is not None, plain.reason
+    found = {f.name: (f.value, f.kind) for f in plain.trace.all(Flags)[-1].options}
+    assert found["net.width"] == ("8", "int")
+    outcome = experiment(program, "hydra:net.width=32")
+    assert took(outcome)
+    assert "net.width as 32" in outcome.trace.all(Treatment)[0].measured
+    assert not (tmp_path / "outputs").exists()
 
 
 @pytest.mark.parametrize("parser", list(ARGUMENTS))

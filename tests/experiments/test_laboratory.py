@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from trainloud.core.experiment import Experiment
-from trainloud.experiments.laboratory import Laboratory, Script
+from trainloud.experiments.laboratory import Laboratory, Outcome, Script
 from trainloud.stage.launch import environment
 
 TRAIN = """
@@ -124,3 +124,34 @@ def test_preloading_what_starts_a_thread_does_not_spoil_the_forks(tmp_path: Path
         else:
             os.environ["PYTHONPATH"] = before
     assert outcomes[0].trace is not None, outcomes[0].reason
+
+
+def test_a_run_that_reads_what_the_watched_run_wrote_is_no_repetition(laboratory, tmp_path: Path):
+    program = "import os\n" + TRAIN + "if os.path.exists('last.txt'): open('last.txt').read()\nsteps(3)"
+    outcome = _again(laboratory, tmp_path, program, began=time.time())
+    assert outcome.trace is not None, outcome.reason
+    (tmp_path / "last.txt").write_text("3")
+    outcome = _again(laboratory, tmp_path, program, began=time.time() - 1)
+    assert outcome.trace is None
+    assert "it did not start as the watched run did: it read" in outcome.reason
+    assert "last.txt, which the watched run had written" in outcome.reason
+
+
+def test_a_run_finds_its_own_file_after_a_change_of_folder(laboratory, tmp_path: Path):
+    (tmp_path / "elsewhere").mkdir()
+    program = (
+        "import os\nos.chdir('elsewhere')\nassert os.path.samefile(__file__, '../program.py')\n" + TRAIN + "steps(3)"
+    )
+    assert _again(laboratory, tmp_path, program).reason == ""
+
+
+def _again(laboratory: Laboratory, folder: Path, program: str, began: float = 0.0) -> Outcome:
+    """Run the program by a relative path, after a watched run that began then."""
+    (folder / "program.py").write_text(program)
+    os.utime(folder / "program.py", (0, 0))
+    laboratory.folder = folder / "out"
+    laboratory.script = Script(("program.py",), False, str(folder), began=began)
+    laboratory.begin(Experiment(()), 100, environment(folder / "out" / "traces") | {"OMP_NUM_THREADS": "1"})
+    while not (outcomes := laboratory.collect(1.0)):
+        pass
+    return outcomes[0]

@@ -81,6 +81,16 @@ print(distance(torch.zeros(3), torch.ones(3)))
 model = torch.jit.script(nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 1)))
 train(model)
 """,
+    "scripted-and-compiled-comparisons": """
+@torch.jit.script
+def same(a, b):
+    return torch.eq(a, b).sum() + a.eq(b).sum() + (a == b).sum()
+print(same(torch.ones(3), torch.ones(3)))
+def compared(a, b):
+    return torch.eq(a, b).sum() + a.eq(b).sum() + (a == b).sum() + torch.multinomial(a, 1).sum() * 0
+print(torch.compile(compared, backend="eager", fullgraph=True)(torch.ones(3), torch.ones(3)))
+train(nn.Linear(4, 1))
+""",
     "traced": """
 model = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 1))
 traced = torch.jit.trace(model, torch.ones(2, 4))

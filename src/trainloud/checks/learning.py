@@ -1,16 +1,21 @@
 """Whether and how far a run learns: its loss from step to step against what a constant output would give."""
 
+import itertools
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from statistics import median
 
+from trainloud.checks.streams import prints
 from trainloud.core.check import Runs
 from trainloud.core.experiment import Experiment
-from trainloud.core.records import Hits, LossSample, Pass
+from trainloud.core.records import Batch, Choices, Hits, LossSample, Pass
 from trainloud.core.trace import Trace
-from trainloud.experiments.compare import Level, drop, end_of
+from trainloud.experiments.compare import Level, drop, end_of, level
 
 LEAST_STEPS = 20  # fewer say nothing about learning
+MANY_TURNS = 20  # from one optimiser to another: no phases, but one network against another
+CHOOSING = 0.5  # share of the steps before which a policy acts
 ZERO = Experiment(("zero-inputs",), question="do real inputs beat zeroed ones?")
 BATCH = Experiment(("repeat-first-batch",), 100, "can the network learn one batch by heart?")
 
@@ -23,13 +28,40 @@ def losses(trace: Trace) -> list[float]:
 def not_comparable(trace: Trace) -> str:
     """Why the losses of two runs of this script cannot be compared; "" if they can."""
     used = Counter(s.optimizer for s in trace.steps)
-    if len(used) > 1 and sum(used.values()) - max(used.values()) > 0.1 * sum(used.values()):
+    order = [s.optimizer for s in trace.steps]
+    turns = sum(a != b for a, b in itertools.pairwise(order))
+    if len(used) > 1 and (turns >= MANY_TURNS or len(order) - max(used.values()) > 0.1 * len(order)):
+        if turns < len(used):
+            return "several optimisers train one after the other: their losses may count different things"
         return "several optimisers take turns: their losses pull against each other or count different things"
     if len(losses(trace)) < LEAST_STEPS:
         return f"{len(losses(trace))} steps with a loss are too few to compare runs; it takes {LEAST_STEPS}"
+    drawn = trace.last(Choices)
+    if drawn is not None and drawn.steps > CHOOSING * len(trace.steps):
+        return "values are drawn from a network's output between most steps: it makes its own data, as a policy does"
+    if _tried_first(trace) > CHOOSING:
+        return "examples enter without gradients before they are trained on: the network makes its own data or targets"
     if len(trace.passes) < len(trace.all(Pass)):
         return "a network runs without gradients between most steps, as where it makes its own data or targets"
     return ""
+
+
+@lru_cache(maxsize=4)
+def _tried_first(trace: Trace) -> float:
+    """Share of the examples new to training in its second half that a network had seen without gradients before."""
+    batches = [b for b in trace.all(Batch) if b.prints]
+    if sum(b.phase != "train" for b in batches) < len(trace.steps):
+        return 0.0
+    known: dict[int, bool] = {}
+    new: list[bool] = []
+    for b in batches:
+        training = b.phase == "train"
+        for one in prints([b]):
+            if training and b.step >= len(trace.steps) // 2 and known.get(one) is not True:
+                new.append(one in known)
+            if training or b.step:
+                known[one] = training or known.get(one, False)
+    return sum(new) / len(new) if new else 0.0
 
 
 def start_of(trace: Trace) -> float:
@@ -56,6 +88,12 @@ def reference(runs: Runs) -> float:
     known = chance(runs)
     first = start_of(runs.watched)
     return first if known is None else min(known, first)
+
+
+def named(runs: Runs) -> str:
+    """The reference, for people."""
+    known, first = chance(runs), start_of(runs.watched)
+    return f"{known:.4g} of a constant output" if known is not None and known <= first else f"{first:.4g} at the start"
 
 
 def in_distress(runs: Runs) -> bool:
@@ -106,10 +144,10 @@ LEARNED = 0.5  # of the loss at the start: what is left once one batch is well o
 
 
 def stands_still(trace: Trace, floor: float) -> bool:
-    """The loss no longer falls in the second half of the run."""
+    """The loss no longer moves in the second half of the run: neither falls nor flies apart."""
     curve = losses(trace)
     middle = curve[: len(curve) * 3 // 5]
-    return end_of(middle).mean - end_of(curve).mean < FLAT * abs(floor)
+    return abs(end_of(middle).mean - end_of(curve).mean) < FLAT * abs(floor)
 
 
 def batch_learned(runs: Runs) -> bool | None:
@@ -118,6 +156,11 @@ def batch_learned(runs: Runs) -> bool | None:
         return None
     curve = losses(runs[BATCH.name])
     return end_of(curve).mean < min(LEARNED * start_of(runs[BATCH.name]), start_of(runs[BATCH.name]))
+
+
+SURELY = 2.5  # standard errors of the differences between the batches of two evaluation passes
+BETTER = 0.03  # of the loss with zeroed inputs, that real ones are clearly better by
+HARDLY_BETTER = 0.005  # a weak signal may be behind more than this
 
 
 def beats_zero(runs: Runs) -> bool | None:
@@ -131,10 +174,30 @@ def beats_zero(runs: Runs) -> bool | None:
     if real_errors and zero_errors:
         _, best, n = min(real_errors, key=lambda e: e[1])
         _, without, _ = min(zero_errors, key=lambda e: e[1])
-        noise = 2 * (max(without * (1 - without), 0.0) / n) ** 0.5 if without <= 1 and wrong_share(watched) else 0.0
-        return without - best > max(0.03 * abs(without), noise)
+        shares = real_errors == wrong_share(watched)
+        noise = 2 * (max(without * (1 - without), 0.0) / n) ** 0.5 if shares else 0.0
+        if without - best > max(BETTER * abs(without), noise) or _surely_better(watched, zero):
+            return True
+        return None if not shares and without - best > HARDLY_BETTER * abs(without) else False
     first = [s.loss for s in watched.steps if s.epoch <= 0 and s.loss is not None]
     if len(first) < LEAST_STEPS or len(losses(zero)) < len(first):
         return None
-    better = drop(losses(zero)[: len(first)], first)
-    return better.beyond(2.0) and better.mean > 0.03 * abs(end_of(losses(zero)).mean)
+    better, least = drop(losses(zero)[: len(first)], first), BETTER * abs(end_of(losses(zero)).mean)
+    if better.beyond(2.0) and better.mean > least:
+        return True
+    return None if better.mean + 2 * better.error > least else False
+
+
+def _surely_better(real: Trace, zero: Trace) -> bool:
+    """The best evaluation passes of two runs, batch by batch: a weak signal shows in the differences."""
+    a, b = _best_pass(real), _best_pass(zero)
+    if [n for _, n in a] != [n for _, n in b]:
+        return False
+    better = level([without - best for (best, _), (without, _) in zip(a, b, strict=True)])
+    return better.beyond(SURELY)
+
+
+def _best_pass(trace: Trace) -> tuple[tuple[float, int], ...]:
+    """(mean loss, targets) of each batch of the evaluation pass with the lowest loss."""
+    scored = [p.losses for p in trace.passes if p.scored and sum(n for _, n in p.losses) > 0]
+    return min(scored, key=lambda x: sum(v * n for v, n in x) / sum(n for _, n in x), default=())

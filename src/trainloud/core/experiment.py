@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 
 REPETITION = "repetition"
+SAME_FILES = "same-files"
+"""The treatment of every experiment: it reads no file that the watched run has written, such as a checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -15,6 +17,8 @@ class Experiment:
     """Optimiser steps after which the run is cut; 0: as many as the watched run had."""
     question: str = field(default="", compare=False)
     """What the person is told while it runs."""
+    routine: bool = field(default=False, compare=False)
+    """Asked for without any suspicion: it comes after those that may settle one."""
 
     @property
     def name(self) -> str:

@@ -15,6 +15,9 @@ from trainloud.experiments.laboratory import Laboratory
 from trainloud.experiments.plan import Budget, Plan, Tell
 
 
+INTERRUPTED = "interrupted"
+
+
 @dataclass(frozen=True)
 class Conducted:
     """What came of the experiments."""
@@ -22,8 +25,7 @@ class Conducted:
     runs: Runs
     seconds: float = 0.0
     declined: str = ""
-    """Why there were none at all."""
-    interrupted: bool = False
+    """Why there were none, or no more; "" if all that was asked for could be tried."""
     ran: tuple[Ran, ...] = ()
 
 
@@ -42,16 +44,21 @@ def conduct(
         return Conducted(runs, declined=why)
     began = time.monotonic()
     end = watched.last(End)
-    if not laboratory.warm_up(end.modules if end else ()):
-        return Conducted(runs, declined="the process that runs experiments could not be started")
+    if end is not None and end.cuda:
+        laboratory.side_by_side(1)  # the script may fill a device's memory
+    try:
+        if not laboratory.warm_up(end.modules if end else ()):
+            return Conducted(runs, declined="the process that runs experiments could not be started")
+    except KeyboardInterrupt:
+        return Conducted(runs, declined=INTERRUPTED)
     whole = end.seconds if end else watched.steps[-1].seconds
     plan = Plan(laboratory, checks, watched, budget.left(whole))
-    interrupted = False
+    why = ""
     try:
         runs = plan.carry_out(tell, environment)
     except KeyboardInterrupt:
-        runs, interrupted = plan.runs(), True
-    return Conducted(runs, time.monotonic() - began, "", interrupted, tuple(plan.ran))
+        runs, why = plan.runs(), INTERRUPTED
+    return Conducted(runs, time.monotonic() - began, why, tuple(plan.ran))
 
 
 def _declined(traces: Sequence[Trace]) -> str:

@@ -1,5 +1,7 @@
 """Where experiments run: forks of a warm process, each in a scratch place, bounded and killed when the tool stops."""
 
+import contextlib
+import hashlib
 import json
 import os
 import re
@@ -15,14 +17,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from trainloud.core.experiment import Experiment
+from trainloud.core.experiment import SAME_FILES, Experiment
 from trainloud.core.records import End, Treatment
 from trainloud.core.trace import Trace, read_run
 
 MOST_AT_ONCE = 4
 MEMORY_SHARE = 0.8  # of what is free when the experiments begin, divided among those at once
+LONGEST_NAME = 100  # letters of a folder's name; file systems allow 255
 READY_WITHIN = 60.0  # seconds that the warm process may take to import torch
-SERVER = "from trainloud.stage.fork_server import serve; serve()"
+SERVER = "import sys; sys.path[:] = filter(None, sys.path); from trainloud.stage.fork_server import serve; serve()"
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Script:
     directory: str
     stdin: tuple[str, int] | None = None
     """The file that standard input was, and where in it; None for a terminal or nothing."""
+    began: float = 0.0
+    """When the watched run began, in seconds since the epoch; 0 if unknown."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +59,8 @@ class Laboratory:
         self.script = script
         self.folder = folder
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self.at_once = max(1, min(MOST_AT_ONCE, cores))
-        self.threads = max(1, cores // self.at_once)
+        self._cores = cores
+        self.side_by_side(MOST_AT_ONCE)
         self._under_way: dict[str, Experiment] = {}
         self._scratch: Path | None = None
         self._count = 0
@@ -67,6 +72,7 @@ class Laboratory:
     def __enter__(self) -> "Laboratory":
         self._scratch = Path(tempfile.mkdtemp(prefix="tl-"))  # short: sockets in it have 108 bytes for their path
         environment = {k: v for k, v in os.environ.items() if k != "TRAINLOUD_RUN"}
+        environment["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"  # asking for CUDA otherwise makes it useless in forks
         self._server = subprocess.Popen(
             [sys.executable, "-c", SERVER],
             stdin=subprocess.PIPE,
@@ -81,17 +87,24 @@ class Laboratory:
         server, self._server = self._server, None
         if server is None:
             return
-        if server.stdin is not None:
-            server.stdin.close()
         try:
+            with contextlib.suppress(OSError):  # what was left to be sent to a server that has ended
+                server.stdin.close()  # type: ignore[union-attr]
             server.wait(timeout=5)
         except subprocess.TimeoutExpired:
+            pass
+        finally:
             server.kill()
             server.wait()
-        if server.stdout is not None:
-            server.stdout.close()
-        if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            server.stdout.close()  # type: ignore[union-attr]
+            if self._scratch is not None:
+                shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def side_by_side(self, most: int) -> None:
+        """How many experiments run at once at most, and with how many threads each."""
+        self.at_once = max(1, min(most, self._cores))
+        asked = os.environ.get("OMP_NUM_THREADS", "")
+        self.threads = max(1, min(self._cores // self.at_once, int(asked) if asked.isdecimal() else self._cores))
 
     @property
     def idle(self) -> bool:
@@ -132,6 +145,7 @@ class Laboratory:
                 "scratch": str(scratch),
                 "log": str(run / "output.txt"),
                 "stdin": self.script.stdin,
+                "began": self.script.began,
                 "threads": self.threads,
                 "change": list(experiment.change),
                 "steps": experiment.steps,
@@ -166,7 +180,10 @@ class Laboratory:
 
     def _place(self, experiment: Experiment) -> Path:
         """The folder for its trace and output."""
-        return self.folder / "traces" / re.sub(r"[^A-Za-z0-9.]+", "-", experiment.name).strip("-")
+        name = re.sub(r"[^A-Za-z0-9.]+", "-", experiment.name).strip("-")
+        if len(name) > LONGEST_NAME:
+            name = f"{name[:LONGEST_NAME]}-{hashlib.sha256(experiment.name.encode()).hexdigest()[:8]}"
+        return self.folder / "traces" / name
 
     def _lost(self, name: str) -> Outcome:
         return Outcome(self._under_way.pop(name), None, "the process that runs experiments has ended", 0.0)
@@ -179,7 +196,7 @@ class Laboratory:
             assert self._server is not None and self._server.stdin is not None
             self._server.stdin.write(json.dumps(request).encode() + b"\n")
             self._server.stdin.flush()
-        except BrokenPipeError:  # it has ended: `collect` says so
+        except OSError:  # it has ended: `collect` says so
             return
 
     def _receive(self, seconds: float) -> None:
@@ -203,9 +220,14 @@ def _trouble(trace: Trace | None, code: int, log: Path) -> str:
         lines = [x for x in log.read_text(errors="replace").splitlines() if x.strip()] if log.exists() else []
         return f"it ended with exit code {code}" + (f": {lines[-1][:200]}" if lines else "")
     if trace is None or not trace.steps or trace.last(End) is None:
-        return "it made no optimiser step that was seen"
+        return "it made no optimiser step that was seen, or ended without finishing its trace"
     untaken = [t for t in trace.all(Treatment) if not t.took]
-    return f"its change did not take effect: {untaken[0].measured}" if untaken else ""
+    if not untaken:
+        return ""
+    files = next((t for t in untaken if t.name == SAME_FILES), None)
+    if files is not None:
+        return f"it did not start as the watched run did: {files.measured}"
+    return f"its change did not take effect: {untaken[0].measured}"
 
 
 def _free_memory() -> int:

@@ -1,4 +1,4 @@
-"""Which experiment next: cheap before dear, those that several questions share first, and none without a question.
+"""Which experiment next: what a suspicion asks for before routine, what several questions share, the cheap first.
 
 Each check says which experiments it still wants, given the runs so far. As long as time is left, the cheapest of
 them starts whenever a place is free; what its run shows may raise or settle further questions.
@@ -6,6 +6,7 @@ them starts whenever a place is free; what its run shows may raise or settle fur
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from statistics import median
@@ -18,8 +19,8 @@ from trainloud.experiments.laboratory import Laboratory, Outcome
 
 MOST_SECONDS = 120.0  # default for the whole, watched run included
 MOST_TIMES = 3.0  # default for the whole, in times of the watched run
-SLACK = 2.0  # an experiment may take this many times what it should, before it is ended
-START = 1.0  # seconds added to that, for scripts that take hardly any time
+SLACK = 4.0  # an experiment may take this many times what it should, before it is ended: others share the cores
+START = 3.0  # seconds added to that, for scripts that take hardly any time
 NO_TIME = "no time was left in the budget"
 
 Tell = Callable[[str, int], None]
@@ -117,14 +118,16 @@ class Plan:
         """What checks want that is neither done nor failed nor under way, with the most steps that any asks for."""
         runs = self.runs()
         found: dict[str, Experiment] = {}
+        asking: Counter[str] = Counter()
         for check in self._checks:
             for e in check.asks(runs) if check.asks is not None else ():
                 if e.name in self._failed or e.name in self._under_way or self._long_enough(e):
                     continue
-                other = found.get(e.name)
-                if other is None or _longer(e, other):
-                    found[e.name] = e
-        return sorted(found.values(), key=self._costs.seconds)
+                other = found.get(e.name, e)
+                asking[e.name] += not e.routine
+                longer = e if _longer(e, other) else other
+                found[e.name] = replace(longer, routine=e.routine and other.routine)
+        return sorted(found.values(), key=lambda e: (e.routine, -asking[e.name], self._costs.seconds(e)))
 
     def _long_enough(self, e: Experiment) -> bool:
         return e.name in self._done and not _longer(e, replace(e, steps=self._steps[e.name]))

@@ -125,15 +125,15 @@ def experiments(result: Result) -> Table | None:
         (
             r.question or r.name,
             r.name,
-            r.trouble or r.treatment or "the same again",
             "" if r.first_loss is None else number(r.first_loss),
             "" if r.last_loss is None else number(r.last_loss),
             number(r.steps),
             f"{r.seconds:.1f}",
+            r.trouble or r.treatment or "the same again",
         )
         for r in result.experiments
     )
-    header = ("question", "changed", "how that was seen", "first loss", "last loss", "steps", "seconds")
+    header = ("question", "changed", "first loss", "last loss", "steps", "seconds", "what became of it")
     return Table(header, rows, len(rows))
 
 

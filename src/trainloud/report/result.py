@@ -33,7 +33,7 @@ class Result:
     experiments: tuple[Ran, ...] = ()
     """Counterfactual runs, in the order in which they ended."""
     no_experiments: str = ""
-    """Why there were none; "" also where none was asked for."""
+    """Why there were none, or no more; "" also where none was asked for."""
 
     @property
     def directory(self) -> str:

@@ -160,6 +160,7 @@ def _experiments(result: Result, console: Console, verbose: bool) -> None:
         return
     lost = [r for r in ran if r.trouble]
     text = f"{_count(len(ran), 'experiment')} in {sum(r.seconds for r in ran):.1f} s of runs"
+    text += f", then {result.no_experiments}" if result.no_experiments else ""
     if lost and not verbose:
         text += f", {len(lost)} without a result ({lost[0].name}: {lost[0].trouble})"
     _say(console, text, style="dim")

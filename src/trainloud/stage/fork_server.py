@@ -1,10 +1,10 @@
 """A process that has imported torch and forks itself for each run: an experiment costs its training, not its imports.
 
-Started as `python -c "from trainloud.stage.fork_server import serve; serve()"` by `experiments.laboratory`. It reads
-requests, one JSON object a line, from standard input: modules to preload, runs to start, runs to stop. It writes a line
-of JSON when it is ready (at first, and again after preloading) and for each run that is over. It has a single thread,
-so that its forks are as sound as fresh processes. They share its hash seed and its unseeded random numbers, so that
-runs of a script without seeds can still be compared. When its input closes it kills what runs and ends.
+Started by `experiments.laboratory`, with nothing of the current folder on its path. It reads requests, one JSON object
+a line, from standard input: modules to preload, runs to start, runs to stop. It writes a line of JSON when it is ready
+(at first, and again after preloading) and for each run that is over. It has a single thread, so that its forks are as
+sound as fresh processes. They share its hash seed and its unseeded random numbers, so that runs of a script without
+seeds can still be compared. When its input closes it kills what runs and ends.
 """
 
 import contextlib
@@ -18,11 +18,24 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from dataclasses import dataclass
 from typing import Any, TextIO
 
 # Parts of torch that are imported at their first use: the first optimiser of a process costs a second without.
 LATE = ("torch._dynamo", "torch.utils.data", "torch.optim.lr_scheduler")
+# Trackers and hubs: nothing is uploaded for a run that the person did not start. Some read this at their import.
+OFFLINE = {
+    "WANDB_MODE": "disabled",
+    "WANDB_SILENT": "true",
+    "NEPTUNE_MODE": "debug",
+    "CLEARML_OFFLINE_MODE": "1",
+    "COMET_MODE": "disabled",
+    "SWANLAB_MODE": "disabled",
+    "TRACKIO_DISABLED": "1",
+    "AIM_TRACKING_DISABLED": "1",
+    "HF_HUB_OFFLINE": "1",  # what the watched run has fetched is in its cache
+}
 POLL = 0.02  # seconds between two looks at the clock, memory and children
 PAGE = resource.getpagesize()
 
@@ -42,6 +55,7 @@ class _Run:
 def serve() -> None:
     """Answer requests until standard input ends."""
     _without_extra_threads()
+    os.environ.update(OFFLINE)
     import torch  # noqa: F401
 
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
@@ -91,6 +105,8 @@ def _answer(request: dict[str, Any], running: dict[int, _Run], out: TextIO) -> N
     process = os.fork()
     if process == 0:
         _become(request)
+    with contextlib.suppress(OSError):  # done on both sides, so that it is a group before anybody kills it
+        os.setpgid(process, process)
     now = time.monotonic()
     running[process] = _Run(request["name"], process, now, now + request["seconds"], request["memory"])
 
@@ -101,30 +117,43 @@ def _preload(names: list[str], out: TextIO) -> None:
         if name not in sys.modules and _single():
             with contextlib.suppress(Exception):
                 importlib.import_module(name)
-    if not _single():
+    if not (_single() and _may_use_cuda()):
         os.dup2(out.fileno(), 1)
-        os.execv(sys.executable, [sys.executable, "-c", "from trainloud.stage.fork_server import serve; serve()"])
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def _single() -> bool:
-    """Whether a fork of this process is sound."""
-    import torch
-
+    """Whether a fork of this process is sound as far as threads go."""
     try:
-        alone = len(os.listdir("/proc/self/task")) == 1
+        return len(os.listdir("/proc/self/task")) == 1
     except OSError:  # no /proc: macOS
-        alone = threading.active_count() == 1
-    return alone and not torch.cuda.is_initialized()
+        return threading.active_count() == 1
+
+
+def _may_use_cuda() -> bool:
+    """Whether a fork of this process could use CUDA, were there any: torch knows in the fork."""
+    process = os.fork()
+    if process == 0:
+        spoilt = True
+        try:
+            import torch
+
+            spoilt = bool(getattr(torch._C, "_cuda_isInBadFork", lambda: False)())
+        finally:
+            os._exit(spoilt)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
 
 
 def _become(request: dict[str, Any]) -> None:
     """In the child: a group of its own, and never back into the server's loop."""
     try:
-        os.setsid()
+        os.setpgid(0, 0)
         _die_with_parent()
         from trainloud.stage.replay import replay
 
         replay(request)
+    except BaseException:
+        traceback.print_exc()
     finally:
         os._exit(70)
 

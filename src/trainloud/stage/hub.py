@@ -8,6 +8,7 @@ import time
 import weakref
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ EVENTS = (
 )
 
 
+@lru_cache(maxsize=8)
 def sampled(step: int) -> bool:
     """The first WINDOW steps, then steps about a factor 1.5 apart: 35 of the first million."""
     if step < WINDOW:
@@ -340,8 +342,11 @@ class Hub:
         if self.writer.open:
             modules = () if self.counterfactual else installed_modules()
             self.write(
-                records.End(self.seconds(), self.step, exception, **self.counts, moved=self.moved, modules=modules)
-            )
+                records.End(
+                    self.seconds(), self.step, exception, **self.counts, moved=self.moved, modules=modules,
+                    cuda=torch.cuda.is_initialized(),
+                )
+            )  # fmt: skip
 
     def after_fork(self) -> None:
         """A forked child keeps watching, into a trace of its own."""

@@ -135,6 +135,7 @@ def _hook_backward(hub: Hub, patches: Patches) -> None:
     def compiling(original: Callable[..., Any]) -> Callable[..., Any]:
         def compile(*args: Any, **kwargs: Any) -> Any:
             hub.compiled = True
+            patches.restore_builtins()
             return original(*args, **kwargs)
 
         return compile

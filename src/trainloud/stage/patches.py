@@ -1,6 +1,7 @@
 """Wrapping library functions so that they still look like themselves."""
 
 import functools
+import sys
 import types
 import weakref
 from collections.abc import Callable
@@ -19,6 +20,13 @@ def unseen_by_warnings(function: Any) -> Any:
     if isinstance(function, types.FunctionType):
         function.__code__ = function.__code__.replace(co_filename=UNSEEN_FILE)
     return function
+
+
+def _known_to_script(wrapper: Any, original: Any) -> None:
+    """torch.jit.script knows torch's functions in C by their identity: have it take the wrapper for the original."""
+    builtins: Any = getattr(torch.jit, "_builtins", None)
+    if builtins is not None and (name := builtins._find_builtin(original)) is not None:
+        builtins._register_builtin(wrapper, name)
 
 
 class Patches:
@@ -47,6 +55,8 @@ class Patches:
         # what torch.jit.script is to compile in the wrapper's place
         setattr(wrapper, "__script_if_tracing_wrapper", True)
         setattr(wrapper, "__original_fn", original)
+        if isinstance(original, types.BuiltinFunctionType):
+            _known_to_script(wrapper, original)
         self._undo.append((owner, name, original))
         setattr(owner, name, unseen_by_warnings(wrapper))
 
@@ -68,6 +78,15 @@ class Patches:
             return call
 
         self.around(owner, name, make)
+
+    def restore_builtins(self) -> None:
+        """Put torch's functions in C back: torch.compile knows them by their identity alone."""
+        for owner, name, original in self._undo:
+            if isinstance(original, types.BuiltinFunctionType) and isinstance(owner, types.ModuleType):
+                setattr(owner, name, original)
+        rules = sys.modules.get("torch._dynamo.trace_rules")
+        if rules is not None:  # it may have looked while the wrappers were there
+            getattr(rules.get_torch_obj_rule_map, "cache_clear", lambda: None)()
 
     def restore(self) -> None:
         while self._undo:

@@ -5,6 +5,7 @@ and the interventions act. The run ends by itself or after its last step.
 """
 
 import atexit
+import math
 import os
 import runpy
 import signal
@@ -18,28 +19,21 @@ from typing import Any
 
 import torch
 
+from trainloud.core.experiment import SAME_FILES
+from trainloud.core.records import Treatment
 from trainloud.stage import scratch
+from trainloud.stage.fork_server import OFFLINE
+from trainloud.stage.hub import Hub
 from trainloud.stage.install import install
 from trainloud.stage.interventions import treat
-
-# Trackers of experiments: nothing is uploaded for a run that the person did not start.
-OFFLINE = {
-    "WANDB_MODE": "disabled",
-    "WANDB_SILENT": "true",
-    "NEPTUNE_MODE": "debug",
-    "CLEARML_OFFLINE_MODE": "1",
-    "COMET_MODE": "disabled",
-    "SWANLAB_MODE": "disabled",
-    "TRACKIO_DISABLED": "1",
-    "AIM_TRACKING_DISABLED": "1",
-}
 
 
 def replay(request: Mapping[str, Any]) -> None:
     """Run the request's script to its end and leave the process. Never returns.
 
     Keys: argv (as after `python`), module (argv[0] is one), directory, folder (for the trace), scratch, log, stdin,
-    threads, change (interventions), steps (the last one, 0 for no limit), environment, closely (with every probe).
+    threads, change (interventions), steps (the last one, 0 for no limit), environment, closely (with every probe),
+    began (when the watched run did, in seconds since the epoch; 0 if unknown).
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL if number != signal.SIGINT else signal.default_int_handler)
@@ -49,11 +43,27 @@ def replay(request: Mapping[str, Any]) -> None:
     os.environ.update(OFFLINE, TRAINLOUD_RUN=request["folder"], MLFLOW_TRACKING_URI=f"file:{request['scratch']}/mlflow")
     os.chdir(request["directory"])
     torch.set_num_threads(request["threads"])
-    scratch.redirect(Path(request["scratch"]), kept=[request["folder"], os.path.dirname(request["log"])])
+    kept = [request["folder"], os.path.dirname(request["log"])]
+    place = scratch.redirect(Path(request["scratch"]), kept, request["began"] or math.inf)
     hub = install(counterfactual=not request["closely"])
+    hub.add(_Files(hub, place))
     hub.last_step = request["steps"] or hub.last_step
     argv = treat(hub, request["change"], list(request["argv"]))
     _leave(_run(argv, request["module"]))
+
+
+class _Files:
+    """Says at the end whether the run read what the watched run had left behind: then it did not start as that did."""
+
+    def __init__(self, hub: Hub, place: scratch.Scratch):
+        self._hub, self._place = hub, place
+
+    def finish(self) -> None:
+        """A probe's event."""
+        if self._place.stale:
+            self._hub.write(
+                Treatment(SAME_FILES, False, f"it read {self._place.stale}, which the watched run had written")
+            )
 
 
 def _streams(log: str, stdin: Sequence[Any] | None) -> None:
@@ -76,7 +86,7 @@ def _run(argv: list[str], module: bool) -> int:
     sys.orig_argv = [sys.executable, *(["-m"] if module else []), *argv]
     try:
         if module:
-            sys.path[0] = os.getcwd()
+            _first_on_path(os.getcwd())
             runpy._run_module_as_main(argv[0])  # type: ignore[attr-defined]
         else:
             _run_file(argv[0])
@@ -91,13 +101,19 @@ def _run(argv: list[str], module: bool) -> int:
     return 0
 
 
+def _first_on_path(folder: str) -> None:
+    if not sys.flags.safe_path:
+        sys.path.insert(0, folder)
+
+
 def _run_file(path: str) -> None:
+    path = os.path.abspath(path)  # as python's own __file__
     main = ModuleType("__main__")
     main.__dict__.update(__file__=path, __builtins__=__builtins__, __spec__=None, __annotations__={})
     sys.modules["__main__"] = main
-    sys.path[0] = os.path.dirname(os.path.realpath(path))
+    _first_on_path(os.path.dirname(os.path.realpath(path)))
     with open(path, "rb") as f:
-        exec(compile(f.read(), path, "exec"), main.__dict__)
+        exec(compile(f.read(), path, "exec", dont_inherit=True), main.__dict__)
 
 
 def _leave(code: int) -> None:

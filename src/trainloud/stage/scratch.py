@@ -7,8 +7,10 @@ Linux has Landlock, `guard` makes writing elsewhere impossible also for code tha
 """
 
 import builtins
+import contextlib
 import functools
 import io
+import math
 import os
 import shutil
 import stat
@@ -30,8 +32,11 @@ _ANEW = ".trainloud-anew"  # in a scratch folder: made after the person's was re
 class Scratch:
     """The person's paths against those in the scratch folder."""
 
-    def __init__(self, folder: Path, kept: Sequence[str]):
+    def __init__(self, folder: Path, kept: Sequence[str], began: float = math.inf):
         self.files = str(folder / "files")
+        self.began = began
+        self.stale = ""
+        """The first file that was read although something had written it after `began`."""
         self._own = tuple(os.path.abspath(k) for k in (str(folder), *kept))
         self.real = {name: getattr(os, name) for name in (*_ONE_PATH, *_TWO_PATHS, "open", "listdir", "scandir")}
         self.real_open = builtins.open
@@ -76,6 +81,16 @@ class Scratch:
         if self._exists(full) and self._is_folder(copy) and not self.removed(full):
             return path  # a folder with files of both: single entries are looked up one by one
         return copy
+
+    def to_open(self, path: Any) -> Any:
+        """Where to read a file's content."""
+        place = self.to_read(path)
+        if not self.stale and place is path and (full := self.outside(path)) is not None:
+            with contextlib.suppress(OSError, ValueError):
+                found = self.real["stat"](full)
+                if stat.S_ISREG(found.st_mode) and found.st_mtime >= self.began:
+                    self.stale = full
+        return place
 
     def to_write(self, path: Any, keep: bool = True) -> Any:
         """Where to write; what is there is copied first if `keep`. Raises FileNotFoundError without its folder."""
@@ -168,17 +183,21 @@ _ONE_PATH = (
 _TWO_PATHS = ("rename", "replace", "link", "symlink")
 
 
-def redirect(folder: Path, kept: Sequence[str]) -> None:
-    """From here on this process writes below `folder` and the `kept` folders only."""
+def redirect(folder: Path, kept: Sequence[str], began: float = math.inf) -> Scratch:
+    """From here on this process writes below `folder` and the `kept` folders only.
+
+    Files that were written after `began` (seconds since the epoch) should not be read: see `Scratch.stale`.
+    """
     (folder / "files").mkdir(parents=True, exist_ok=True)
     (folder / "tmp").mkdir(exist_ok=True)
     os.environ["TMPDIR"] = tempfile.tempdir = str(folder / "tmp")
-    scratch = Scratch(folder, kept)
+    scratch = Scratch(folder, kept, began)
     _redirect_opening(scratch)
     _redirect_os(scratch)
     _redirect_libraries(scratch)
     shutil._use_fd_functions = False  # type: ignore[attr-defined]
     guard.allow_writing([str(folder), *kept, "/dev"])
+    return scratch
 
 
 def _redirect_opening(scratch: Scratch) -> None:
@@ -189,7 +208,7 @@ def _redirect_opening(scratch: Scratch) -> None:
         if _WRITES & set(mode):
             file = scratch.to_write(file, keep="w" not in mode)
         else:
-            file = scratch.to_read(file)
+            file = scratch.to_open(file)
         return real(file, mode, *args, **kwargs)
 
     builtins.open = io.open = opened  # type: ignore[assignment]
@@ -199,7 +218,7 @@ def _redirect_opening(scratch: Scratch) -> None:
     def os_open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
         if dir_fd is None:
             writing = flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
-            path = scratch.to_write(path, keep=not flags & os.O_TRUNC) if writing else scratch.to_read(path)
+            path = scratch.to_write(path, keep=not flags & os.O_TRUNC) if writing else scratch.to_open(path)
         return real_os(path, flags, mode, dir_fd=dir_fd)
 
     os.open = os_open
@@ -325,30 +344,35 @@ _READERS = (("torch._C", "PyTorchFileReader", 0), ("safetensors", "safe_open", 0
 
 
 def _redirect_libraries(scratch: Scratch) -> None:
-    def redirect(module: Any, name: str, place: int, where: Callable[[Any], Any]) -> None:
+    def redirect(module: Any, name: str, place: int, where: Callable[[Any, Any], Any]) -> None:
         original = getattr(module, name, None)
         if original is None:
             return
 
-        def with_path(args: tuple[Any, ...]) -> tuple[Any, ...]:
+        def with_path(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
             if len(args) > place and isinstance(args[place], (str, os.PathLike)) and args[place] != ":memory:":
-                return (*args[:place], str(where(args[place])), *args[place + 1 :])
+                mode = args[place + 1] if len(args) > place + 1 else kwargs.get("mode", "r")
+                return (*args[:place], str(where(args[place], mode)), *args[place + 1 :])
             return args
 
         if not isinstance(original, type):
-            setattr(module, name, functools.wraps(original)(lambda *a, **k: original(*with_path(a), **k)))
+            setattr(module, name, functools.wraps(original)(lambda *a, **k: original(*with_path(a, k), **k)))
             return
 
         class Redirected(original):  # type: ignore[misc, valid-type]
             def __init__(self, *args: Any, **kwargs: Any):
-                super().__init__(*with_path(args), **kwargs)
+                super().__init__(*with_path(args, kwargs), **kwargs)
 
         setattr(module, name, Redirected)
 
-    def writing(name: str) -> Callable[[Any], Any]:
-        return lambda path: scratch.to_write(path, keep=name == "connect")
+    def writing(name: str) -> Callable[[Any, Any], Any]:
+        if name == "File":  # h5py's, which says in its mode whether it reads
+            return lambda path, mode: scratch.to_open(path) if mode == "r" else scratch.to_write(path, mode != "w")
+        return lambda path, _mode: scratch.to_write(path, keep=name == "connect")
 
     for module, name, place in _WRITERS:
         when_imported(module, functools.partial(redirect, name=name, place=place, where=writing(name)))
     for module, name, place in _READERS:
-        when_imported(module, functools.partial(redirect, name=name, place=place, where=scratch.to_read))
+        when_imported(
+            module, functools.partial(redirect, name=name, place=place, where=lambda path, _mode: scratch.to_open(path))
+        )

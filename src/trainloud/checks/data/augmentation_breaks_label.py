@@ -7,15 +7,25 @@ Remedy: leave out the transformation, or change the label with it.
 
 Known limits: asked only where examples change from epoch to epoch and training has not come near zero. The random
 draws of training are held at one value, once near 1 (so that `if random() < p` never augments) and once at 0. Held-out
-figures decide: augmentation that merely slows training down is left alone.
+figures decide, on held-out examples that are the same in each pass: augmentation that merely slows training down is
+left alone.
 
 Source: Karpathy (2019), "A Recipe for Training Neural Networks", step 4 ("data augment"); open-mmlab/mmaction2#590.
 """
 
 from collections.abc import Sequence
 
-from trainloud.checks.learning import chance, held_out, losses, not_comparable, shown, start_of, wrong_share
-from trainloud.checks.streams import epochs, main_network, prints
+from trainloud.checks.learning import (
+    chance,
+    held_out,
+    losses,
+    not_comparable,
+    shown,
+    stands_still,
+    start_of,
+    wrong_share,
+)
+from trainloud.checks.streams import epochs, main_network, pass_prints, prints, train_prints
 from trainloud.core.check import Check, Runs
 from trainloud.core.experiment import Experiment
 from trainloud.core.finding import Finding, fired, passed, unknown
@@ -26,25 +36,49 @@ from trainloud.experiments.compare import drop, end_of
 OFF = Experiment(("random-draws=0.999",), question="is the network better without random augmentation?")
 ALWAYS = Experiment(("random-draws=0",), question="is the network better with augmentation always on?")
 CHANGING = 0.1  # share of an epoch's examples with other bits than in the epoch before
-UNSOLVED = 0.1  # of the loss at the start that is left at the end: below, augmentation costs little
+UNSOLVED = 0.05  # of the loss at the start that is left at the end: below, augmentation costs little
 HALVED = 0.6  # of the held-out error as it is, that is left at most
 LOWER = 0.5  # of the training loss as it is, that is left at most
+CONSTANT = 0.9  # share of a pass's examples that come in another pass of the same run
+COMMON = 0.1  # the same between two runs: a script without a seed splits its data anew in each
 SURE = 4.0  # standard errors between two shares of wrong predictions
 
 
 def changing(trace: Trace) -> float:
-    """Share of the second epoch's examples whose bits did not come in the first."""
+    """Share of the second epoch's examples whose bits did not come in the first.
+
+    Without a loader: share of the last examples whose bits had not come before, if some of them had.
+    """
     network = main_network(trace)
-    whole = epochs(trace, network.network) if network is not None else []
-    if len(whole) < 2:
+    if network is None:
         return 0.0
-    first, second = set(prints(whole[0])), prints(whole[1])
-    return sum(p not in first for p in second) / len(second) if second else 0.0
+    whole = epochs(trace, network.network)
+    if len(whole) > 1:
+        first, second = set(prints(whole[0])), prints(whole[1])
+    else:
+        drawn = train_prints(trace, network.network)
+        cut = len(drawn) * 4 // 5
+        first, second = set(drawn[:cut]), drawn[cut:]
+    new = sum(p not in first for p in second) / len(second) if second else 0.0
+    return new if len(whole) > 1 or new < 1 - CHANGING else 0.0
 
 
 def relevant(runs: Runs) -> bool:
     left = end_of(losses(runs.watched)).mean
     return changing(runs.watched) >= CHANGING and left > UNSOLVED * abs(start_of(runs.watched))
+
+
+def same_held_out(a: Trace, b: Trace) -> bool:
+    """Both runs were scored on examples of the same kind: the same in each pass of a run, and some common to both."""
+    passes = [[set(pass_prints(t, p)) for p in [q for q in t.passes if q.scored] or t.passes] for t in (a, b)]
+    if not all(p and p[-1] for p in passes):
+        return False
+    constant = all(_common(p[0], p[-1]) > CONSTANT for p in passes)
+    return constant and _common(passes[0][-1], passes[1][-1]) > (COMMON if min(map(len, passes)) > 1 else CONSTANT)
+
+
+def _common(a: set[int], b: set[int]) -> float:
+    return len(a & b) / max(min(len(a), len(b)), 1)
 
 
 def asks(runs: Runs) -> Sequence[Experiment]:
@@ -59,7 +93,7 @@ def judge(runs: Runs) -> Finding:
         return unknown(why)
     share = changing(watched)
     if share < CHANGING:
-        return passed(f"{share:.0%} of the examples came with other bits in the second epoch")
+        return passed(f"{share:.0%} of the examples came with other bits when they came again")
     end = end_of(losses(watched))
     if not relevant(runs):
         return passed(f"with random augmentation the loss ends at {shown(end)}")
@@ -68,6 +102,8 @@ def judge(runs: Runs) -> Finding:
     tried = [e for e in (OFF, ALWAYS) if e.name in runs and held_out(runs[e.name])]
     if not tried:
         return unknown(runs.why_not(OFF.name))
+    if not all(same_held_out(watched, runs[e.name]) for e in tried):
+        return unknown("the held-out examples are drawn at random too, so that their figures cannot be compared")
     best = min(tried, key=lambda e: held_out(runs[e.name])[-1][1])
     error, without = held_out(watched)[-1], held_out(runs[best.name])[-1]
     said = (
@@ -76,6 +112,8 @@ def judge(runs: Runs) -> Finding:
         f"{without[1]:.4g}"
     )
     gain = drop(losses(watched), losses(runs[best.name]))
+    if not stands_still(watched, start_of(watched)):
+        return passed(f"{said}; the training loss still falls, and augmentation may merely slow it down")
     harmed = without[1] < HALVED * error[1] and gain.beyond() and gain.mean > LOWER * abs(end.mean)
     if not (harmed and _significant(watched, runs[best.name], error, without)):
         return passed(said)

@@ -51,9 +51,11 @@ def judge(runs: Runs) -> Finding:
     if same < SAME:
         return passed(f"{1 - same:.0%} of the examples of the second epoch came with other bits than in the first")
     loop = loops[two]
-    order = _order(trace, one) == _order(trace, two)
+    orders = _order(trace, one), _order(trace, two)
+    order = bool(orders[0]) and orders[0] == orders[1]
+    other_order = all(orders) and not order  # unknown for a data set that is no more than iterated over
     sources = ", ".join(sorted({d.source.lstrip(".") for d in drew[one]}))
-    if _constant(drew[one], [d for d in trace.all(Draws) if d.iteration == two]) and not order:
+    if _constant(drew[one], [d for d in trace.all(Draws) if d.iteration == two]) and other_order:
         how = "after the first fetch of both they stood in the same state: a constant seed is set at each fetch"
     elif not drew[two]:
         how = "none was drawn at the start of the second: what was drawn once is kept"
@@ -88,7 +90,7 @@ def _constant(a: list[Draws], b: list[Draws]) -> bool:
 
 def _order(trace: Trace, iteration: int) -> list[int]:
     one = next((i for i in trace.all(Iteration) if i.iteration == iteration), None)
-    return list(unpack_prints(one.indices)) if one and one.indices else [iteration]
+    return list(unpack_prints(one.indices)) if one and one.indices else []
 
 
 CHECK = Check(fault="augmentation-frozen", severity="warning", basis="proof", judge=judge)

@@ -8,7 +8,8 @@ class more often in training (WeightedRandomSampler), and move the decision thre
 
 Known limits: one target for each example, or each pixel; judged on the last 64 training losses, and on the last
 evaluation pass where a loss was computed there. A class that cannot be told from the others by these inputs is not
-predicted either. A run of a few steps, or fewer than three visits of the data, is only a note.
+predicted either. A run of a few steps, or fewer than three visits of the data, is only a note; so is a network for
+yes or no whose outputs are never compared with a threshold (a risk, a click rate).
 
 Source: He and Garcia 2009, Learning from imbalanced data; Johnson and Khoshgoftaar 2019, Survey on deep learning
 with class imbalance.
@@ -19,7 +20,7 @@ from collections.abc import Sequence
 from trainloud.checks.streams import main_network, train_prints
 from trainloud.core.check import Check, Runs
 from trainloud.core.finding import Finding, Severity, fired, passed, unknown
-from trainloud.core.records import Answers, Pass
+from trainloud.core.records import Answers, Comparison, Pass, Threshold
 from trainloud.core.trace import Trace
 
 LEAST_TARGETS = 20  # of the class, in what is judged
@@ -28,6 +29,7 @@ NEVER = 0.01  # predictions of the class over its targets
 LEAST_STEPS = 100  # before training counts as more than a demonstration
 LEAST_VISITS = 3  # of the data
 KNOWS = 0.5  # recall of the most frequent class: a network that predicts anything at all has learned something
+YES_NO = ("binary_cross_entropy_with_logits", "binary_cross_entropy", "soft_margin_loss")
 LOOKS_GOOD = 0.6  # accuracy from which on the missing class goes unnoticed; below, all classes are hard
 
 Matrix = Sequence[Sequence[int]]
@@ -71,7 +73,7 @@ def judge(runs: Runs) -> Finding:
     a, (rare, count, guesses) = bad[0]
     total = sum(map(sum, a.confusion))
     longer = len(trace.steps) >= LEAST_STEPS and visits(trace, network.network) >= LEAST_VISITS
-    severity: Severity = "warning" if longer else "note"
+    severity: Severity = "warning" if longer and (a.kind not in YES_NO or decides(trace)) else "note"
     return fired(
         f"class {rare} is the target {count} times among the last {total} ({count / total:.1%}, {a.calls} batches) and "
         f"is predicted {guesses} times" + ("; the loss has class weights" if a.weighted else ""),
@@ -83,6 +85,11 @@ def judge(runs: Runs) -> Finding:
         targets=count,
         predictions=guesses,
     )
+
+
+def decides(trace: Trace) -> bool:
+    """The script turns outputs into decisions, where a probability or a ranking may be all that is wanted."""
+    return any(t.limit is not None for t in trace.all(Threshold)) or bool(trace.all(Comparison))
 
 
 def last_confusion(trace: Trace, network: int, classes: int) -> Matrix:

@@ -6,8 +6,9 @@ at what the label frequencies give, or the pairs are learned by heart one by one
 Remedy: look at ten pairs as they enter the network, next to each other; match files by name and not by their order
 in two listings; shuffle inputs and labels by one permutation; split both with the same indices.
 
-Known limits: data whose inputs really say nothing about the labels look the same, and the finding says so. Asked only
-where training stands still near the loss of a constant output, or held-out examples gain nothing while training does.
+Known limits: data whose inputs really say nothing about the labels, and tasks that are learned by heart long before
+they are understood (modular arithmetic), look the same. Asked only where training stands still near the loss of a
+constant output, or held-out examples gain nothing while training does.
 
 Source: Karpathy (2019), "A Recipe for Training Neural Networks", step 2, "input-independent baseline"; Zhang et al.
 (2017), "Understanding deep learning requires rethinking generalization".
@@ -23,11 +24,13 @@ from trainloud.checks.learning import (
     held_out,
     in_distress,
     losses,
+    named,
     not_comparable,
     reference,
     shown,
     stands_still,
     start_of,
+    wrong_share,
 )
 from trainloud.checks.streams import main_network
 from trainloud.core.check import Check, Runs
@@ -36,12 +39,17 @@ from trainloud.core.finding import Finding, fired, passed, unknown
 from trainloud.experiments.compare import end_of
 
 LEAST_STEPS = 50  # after fewer, a sound network may not have begun to use its inputs
+WORSE = 0.2  # above chance, relative
+LONG = 100  # steps, before a loss that stands still is no plateau at the start, as transformers often have one
 MEMORISED = 0.7  # of the loss with zeroed inputs: training has gone clearly below it
 
 
 def asks(runs: Runs) -> Sequence[Experiment]:
     if not_comparable(runs.watched) or len(runs.watched.steps) < LEAST_STEPS or not suspicious(runs):
         return ()
+    floor = reference(runs)
+    if not end_of(losses(runs.watched)).mean < floor + WORSE * abs(floor):
+        return ()  # training does harm: that is no matter of the data
     return (ZERO, BATCH)
 
 
@@ -61,22 +69,26 @@ def judge(runs: Runs) -> Finding:
         return unknown(f"{len(watched.steps)} steps are too few: inputs may not have begun to matter")
     end = end_of(losses(watched))
     if not suspicious(runs):
-        return passed(f"the loss ends at {shown(end)}, clearly below the {reference(runs):.4g} of a constant output")
+        return passed(f"the loss ends at {shown(end)}, clearly below the {named(runs)}")
     if ZERO.name not in runs or BATCH.name not in runs:
         return unknown(runs.why_not(ZERO.name, BATCH.name))
     zero, floor = end_of(losses(runs[ZERO.name])), reference(runs)
     said = _said(runs, end.mean, zero.mean)
     if beats_zero(runs) is not False:
-        return passed(said) if beats_zero(runs) else unknown(f"{said}, but no held-out figure and no long first epoch")
-    if not (stands_still(watched, floor) or end.mean < MEMORISED * zero.mean):
-        return unknown(f"{said}, and the loss still falls: the run is too short to tell")
+        if beats_zero(runs):
+            return passed(said)
+        return unknown(f"{said}: no figure on examples that are new to the network tells the two clearly apart")
+    still = stands_still(watched, floor) and len(watched.steps) >= LONG
+    if not (still or end.mean < MEMORISED * zero.mean):
+        why = f"{len(watched.steps)} steps are few" if len(watched.steps) < LONG else "the loss still moves"
+        return unknown(f"{said}, but {why}: the run is too short to tell")
     if not batch_learned(runs):
         return unknown(f"{said}, and one batch is not learned either: something else stands in the way")
     one = runs[BATCH.name]
     network = main_network(watched)
     return fired(
         f"{said}; yet one batch alone is learned by heart (from {start_of(one):.4g} to {shown(losses(one))} in "
-        f"{len(one.steps)} steps): the network learns, but inputs and labels have nothing to do with each other",
+        f"{len(one.steps)} steps): the network learns, but as if inputs and labels had nothing to do with each other",
         "real inputs that do better than zeroed ones on examples that were not trained on",
         network.where if network else None,
         first_step=0,
@@ -91,7 +103,8 @@ def _said(runs: Runs, end: float, zero: float) -> str:
     real_errors, zero_errors = held_out(runs.watched), held_out(runs[ZERO.name])
     if real_errors and zero_errors:
         best, without = min(e for _, e, _ in real_errors), min(e for _, e, _ in zero_errors)
-        text += f"; on held-out examples it is at best {best:.4g} against {without:.4g}"
+        what = "the share of wrong predictions" if real_errors == wrong_share(runs.watched) else "the loss"
+        text += f"; on held-out examples {what} is at best {best:.4g} against {without:.4g}"
     return text
 
 

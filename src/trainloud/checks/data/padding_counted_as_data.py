@@ -60,7 +60,13 @@ def judge(runs: Runs) -> Finding:
     return unknown("no padded sequence was seen at a loss or before a pooling")
 
 
-CHECK = Check(fault="padding-counted-as-data", severity="warning", basis="experiment", judge=judge)
+CHECK = Check(
+    fault="padding-counted-as-data",
+    severity="warning",
+    basis="experiment",
+    judge=judge,
+    symptoms=("conditioning-input-ignored",),
+)
 
 
 def bad():

@@ -13,6 +13,8 @@ Source: Cawley and Talbot 2010, On over-fitting in model selection and subsequen
 evaluation.
 """
 
+from statistics import median
+
 from trainloud.checks.streams import main_network, pass_prints
 from trainloud.core.check import Check, Runs
 from trainloud.core.finding import Finding, fired, passed, unknown
@@ -21,6 +23,7 @@ from trainloud.core.records import Checkpoint
 LEAST_BEFORE = 2  # passes in training over the same examples
 WITHIN = 0.98  # share of the finally scored examples that had been evaluated before
 LEAST_EXAMPLES = 20
+AGAIN = 1.5  # times the examples of the usual pass: after the last epoch's own, something is scored once more
 
 
 def judge(runs: Runs) -> Finding:
@@ -39,6 +42,9 @@ def judge(runs: Runs) -> Finding:
     scored = [v for p in final for v in pass_prints(trace, p)]
     if len(scored) < LEAST_EXAMPLES or len(before) < LEAST_BEFORE:
         return unknown("too few examples were scored, in training or after it, to compare both")
+    usual = median(len(pass_prints(trace, p)) for p in before)
+    if len(scored) < AGAIN * usual:
+        return unknown("after the last step examples were scored once, as after each epoch before weights are loaded")
     share = sum(v in known for v in scored) / len(scored)
     if share < WITHIN:
         return passed(f"{1 - share:.1%} of the finally scored examples had not been evaluated in training")

@@ -25,6 +25,8 @@ from trainloud.core.trace import Trace, unpack_labels, unpack_prints
 
 REPEATED = 0.1  # share of a pass that repeats an example of the same pass
 NATURAL = 0.02  # share of repeated examples in training from which on repetition is the data's own nature
+TIMES = 10.0  # over the share that repeats in training
+MANY = 1000  # different training examples: as many with hardly a copy among them say that copies are not natural
 LEAST_EXAMPLES = 40  # of a pass
 BALANCED = 0.02  # relative difference between the most and the least frequent class of a thinned set
 SKEWED = 3.0  # most over least frequent class in training
@@ -40,7 +42,7 @@ def drawn_again(trace: Trace) -> Finding | None:
     for i in trace.all(Iteration):
         drawn = list(unpack_prints(i.indices)) if i.indices and i.phase == "eval" and i.iteration in used else []
         share = repeated(drawn)
-        if len(drawn) >= LEAST_EXAMPLES and share >= REPEATED:
+        if len(drawn) >= LEAST_EXAMPLES and share >= REPEATED and not _in_episodes(drawn, i.drawn):
             left = (i.dataset_length or len(set(drawn))) - len(set(drawn))
             return fired(
                 f"one pass over an evaluation loader drew {len(drawn)} positions, only {len(set(drawn))} different "
@@ -53,11 +55,19 @@ def drawn_again(trace: Trace) -> Finding | None:
     return None
 
 
+def _in_episodes(drawn: list[int], batches: int) -> bool:
+    """Each batch is a draw of its own without repetition, as the tasks of few-shot learning are."""
+    size = -(-len(drawn) // max(batches, 1))
+    return size > 1 and all(not repeated(drawn[k : k + size]) for k in range(0, len(drawn), size))
+
+
 def copied(trace: Trace, network: int) -> Finding | None:
     """Distinct positions, equal examples: the evaluated set itself was oversampled."""
     total = Counter(train_prints(trace, network))
     rate = natural_rate(trace, network, total)
-    if rate is None or rate > NATURAL or not varied(trace, network) or not _float_input(trace, network):
+    if rate is None or rate > NATURAL or not _float_input(trace, network):
+        return None
+    if not varied(trace, network) and len(total) < MANY:
         return None
     for p in trace.passes:
         if p.network != network or p.repeats > 1 or not p.scored:
@@ -66,7 +76,7 @@ def copied(trace: Trace, network: int) -> Finding | None:
         share = repeated(values)
         mine = [b for b in trace.all(Batch) if b.passage == p.passage and b.network == network]
         once = len({b.iteration for b in mine}) <= 1 and min((b.size for b in mine[:-1]), default=2) > 1
-        if once and len(values) >= LEAST_EXAMPLES and share >= REPEATED and _uneven(values):
+        if once and len(values) >= LEAST_EXAMPLES and share >= max(REPEATED, TIMES * rate) and _uneven(values):
             return fired(
                 f"an evaluation pass scored {len(values)} examples, only {len(set(values))} different ones "
                 f"({share:.0%} repeated, one of them {max(Counter(values).values())} times); in training "

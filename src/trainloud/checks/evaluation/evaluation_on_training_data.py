@@ -38,6 +38,8 @@ def judge(runs: Runs) -> Finding:
         return unknown("no evaluation pass with fingerprints was seen beside training")
     if width(trace, network.network) < LEAST_NUMBERS or len(total) < LEAST_EXAMPLES:
         return unknown("the examples are too few or too small for a held-out set to be told from training")
+    if any(2 * len(g.distinct) < max(n for _, n in g.passes.values()) for g in groups):
+        return unknown("most of the evaluated examples are copies of each other: they cannot be told apart")
     trainers = {i.loader for i in trace.all(Iteration) if i.phase == "train"}
     apart = [g for g in groups if g.dataset is not None and g.loaders and not g.loaders & trainers]
     if len(apart) == len(groups) and (indexed := _by_index(trace, groups)):
@@ -64,7 +66,8 @@ def judge(runs: Runs) -> Finding:
 
 def _by_index(trace: Trace, groups: list[Evaluated]) -> Finding | None:
     """All that is evaluated are positions of the training data set that training drew, whatever their bits are."""
-    trained, scored = defaultdict(set), defaultdict(set)
+    trained: dict[int, set[int]] = defaultdict(set)
+    scored: dict[int, set[int]] = defaultdict(set)
     for i in trace.all(Iteration):
         positions = list(unpack_prints(i.indices)) if i.indices else []
         (trained if i.phase == "train" else scored)[i.dataset].update(positions)

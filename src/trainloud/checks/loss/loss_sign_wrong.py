@@ -12,6 +12,7 @@ reversal) and rewards that weight each example are left alone.
 Source: PyTorch forum, "Loss is negative and keeps decreasing".
 """
 
+import itertools
 import math
 
 from trainloud.checks.objectives import by_step, term_values
@@ -21,8 +22,11 @@ from trainloud.core.finding import Finding, fired, passed, unknown
 from trainloud.core.records import Objective, Term
 from trainloud.core.trace import Trace
 
+BOTTOMLESS = 1e6  # times the loss at the start, below zero: log-likelihoods fall by hundreds, errors without end
+FALLEN_STEPS = 8  # the last ones before the loss is no longer finite, of which nearly all fell
 LEAST_STEPS = 4  # sampled steps
 OFTEN = 0.95  # share of their backwards
+SAME = 1.01  # times: weights of a loss that only had its sign turned
 RISEN = 1.02  # times: the loss at the last sampled steps over that at the first
 KINDS = ("kl_div",)  # its sign depends on the order of its arguments
 
@@ -43,13 +47,45 @@ def judge(runs: Runs) -> Finding:
     maximised = made is not None and made.settings.get("maximize", 0.0) > 0
     known = [o for group in by_step(trace).values() for o in group if any(t.weight for t in o.terms)]
     if len({o.step for o in known}) < LEAST_STEPS:
+        if (deep := _bottomless(trace)) is not None:
+            return deep
         return unknown(f"known losses were followed at {len({o.step for o in known})} sampled steps; 4 are needed")
     bad = [o for o in known if uphill(o, maximised)]
     if len(bad) < OFTEN * len(known):
         return passed(f"the losses in {len(known) - len(bad)} of {len(known)} sampled backwards are followed downwards")
+    if _by_reward(bad):
+        return passed("single examples are weighted one by one, as by rewards")
     if _attack(trace, number):
         return passed("what is optimised are no weights of the network that gives the loss")
     return _fired(bad, known, maximised)
+
+
+def _bottomless(trace: Trace) -> Finding | None:
+    """A loss of unknown kind that falls without end, as an error does that is made larger."""
+    values = [s.loss for s in trace.steps if s.loss is not None]
+    finite = list(itertools.takewhile(math.isfinite, values))
+    if len(finite) < FALLEN_STEPS:
+        return None
+    start, end = sum(finite[:3]) / 3, finite[-1]
+    falling = sum(b < a for a, b in itertools.pairwise(finite[-FALLEN_STEPS:]))
+    if end > -BOTTOMLESS * max(abs(start), 1.0) or falling < FALLEN_STEPS - 2:
+        return None
+    return fired(
+        f"the loss fell from {start:.4g} to {end:.4g} within {len(finite)} steps, without end: what is minimised has no "
+        "least value, as an error with the wrong sign",
+        "a loss that has a lower end",
+        first_step=0,
+        basis="heuristic",
+        start=start,
+        end=end,
+    )
+
+
+def _by_reward(bad: list[Objective]) -> bool:
+    """Each loss is that of one example, with a weight of its own: a wrong sign is the same for all."""
+    terms = [t for o in bad for t in o.terms if t.weight]
+    weights = sorted(abs(t.weight) for t in terms)
+    return all(t.elements <= 1 for t in terms) and weights[-1] > SAME * weights[0]
 
 
 def _attack(trace: Trace, number: int) -> bool:

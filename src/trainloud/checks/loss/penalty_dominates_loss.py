@@ -21,6 +21,8 @@ from trainloud.core.trace import Trace
 
 LEAST = 3  # sampled backwards with a penalty
 TIMES = 10.0  # gradient of the penalty over the rest: the data's part is under a tenth
+HARMFUL = 2.0  # the same, where the loss on the data has hardly fallen
+HARDLY = 0.1  # of the first sampled ones, by which it has
 STILL = 0.5  # times: later on the two are in balance where the weights have given way, never far below
 FIRST = 8  # sampled backwards: before the weights have given way
 LEAST_SHARE = 0.5  # of the trained elements are under the penalty
@@ -39,7 +41,7 @@ def judge(runs: Runs) -> Finding:
     ratios = [o.penalty / max(o.data, 1e-30) for o in known if o.penalty is not None and o.data is not None]
     early = median(ratios[:FIRST])
     share = _share(trace, known[0])
-    if early < TIMES or median(ratios) < STILL or share < LEAST_SHARE:
+    if early < (HARMFUL if _data_stands_still(known) else TIMES) or median(ratios) < STILL or share < LEAST_SHARE:
         return passed(
             f"the penalty's gradient is {early:.2g} times the data's in the first steps, on {share:.0%} of the weights"
         )
@@ -48,13 +50,22 @@ def judge(runs: Runs) -> Finding:
         f"a penalty on {first.penalised} weights ({share:.0%} of those trained) gives a gradient of norm "
         f"{first.penalty:.3g} at step {first.step}, the rest of the objective {first.data:.3g}: {early:.3g} times as "
         f"much over the first {min(FIRST, len(known))} sampled backwards" + _value(first),
-        f"a penalty's gradient well below that of the data, here under {TIMES:g} times",
+        "a penalty whose gradient is well below that of the data",
         first.penalty_where or first.where,
         first_step=first.step,
         ratio=early,
         ratio_all=median(ratios),
         sampled=len(known),
     )
+
+
+def _data_stands_still(known: list[Objective]) -> bool:
+    """The part of the objective that is a loss is hardly lower at the end of the samples than at the beginning."""
+    values = [sum(p) for o in known if (p := [t.value * t.weight for t in o.terms if t.value is not None])]
+    if len(values) < 2 * LEAST:
+        return False
+    first, last = median(values[:LEAST]), median(values[-LEAST:])
+    return last > first - HARDLY * abs(first)
 
 
 def _share(trace: Trace, o: Objective) -> float:

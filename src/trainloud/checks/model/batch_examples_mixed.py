@@ -19,6 +19,8 @@ from trainloud.checks.model._mixing import verdict
 from trainloud.core.check import Check, Runs
 from trainloud.core.finding import Finding, fired, passed, unknown
 
+LITTLE = 1e-3  # of an output's own scale: more means that another axis than the first holds the examples
+
 
 def judge(runs: Runs) -> Finding:
     found = verdict(runs.watched)
@@ -28,8 +30,9 @@ def judge(runs: Runs) -> Finding:
     if found.name and found.name != "batch-examples-mixed":
         return passed(f"examples are mixed, and {found.name} names the cause")
     if not found.name:
-        return passed(f"the output of an example changes by {chart.spread:.2g} of its own scale with the others, or "
-                      "another axis holds the batch")  # fmt: skip
+        if chart.spread >= LITTLE:
+            return passed("no example's output depends on the others")
+        return passed(f"an output changes by {chart.spread:.2g} of its own scale when the other examples are exchanged")
     network = runs.watched.networks.get(chart.network)
     return fired(
         f"with one example of the batch kept and all others exchanged, its output changed by {chart.spread:.3g} times "

@@ -15,6 +15,7 @@ training loss".
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from trainloud.checks.learning import (
     BATCH,
@@ -58,7 +59,7 @@ def asks(runs: Runs) -> Sequence[Experiment]:
     one = larger(runs.watched)
     if one is not None and in_distress(runs) and batch_learned(runs) is False:
         return (BATCH, one)
-    return (BATCH,)
+    return (BATCH if in_distress(runs) else replace(BATCH, routine=True),)
 
 
 def judge(runs: Runs) -> Finding:
@@ -92,7 +93,7 @@ CHECK = Check(
     severity="warning",
     basis="experiment",
     judge=judge,
-    symptoms=("class-imbalance-ignored",),
+    symptoms=("class-imbalance-ignored", "input-carries-no-signal", "inputs-and-labels-misaligned"),
     needs=("repeat-first-batch", "script-option"),
     asks=asks,
 )

@@ -41,7 +41,7 @@ def judge(runs: Runs) -> Finding:
     c = charts[0]
     if c.weights < 2:
         return passed(f"{c.weights} weight matrix on the way from input to output: linear or not by choice")
-    return passed(f"f(a) + f(b) - f(a+b) - f(0) is {c.residual:.2g} of the spread of f")
+    return passed(f"f(a) + f(b) - f(a+b) - f(0) is {c.residual:.2g} of the spread of f; it is 0 for a linear network")
 
 
 CHECK = Check(

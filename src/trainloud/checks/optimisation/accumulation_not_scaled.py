@@ -18,7 +18,7 @@ from trainloud.checks.objectives import adaptive, by_step, close
 from trainloud.checks.stepping import by_optimizer, first_records, samples
 from trainloud.core.check import Check, Runs
 from trainloud.core.finding import Finding, fired, passed, unknown
-from trainloud.core.records import Objective
+from trainloud.core.records import Iteration, Objective
 from trainloud.core.trace import Trace
 
 LEAST_STEPS = 3  # sampled steps with several backwards
@@ -79,17 +79,18 @@ def judge(runs: Runs) -> Finding:
 
 
 def _batches(trace: Trace) -> dict[int, int]:
-    """Step -> different training batches of one network before it; 0 where they came from several loaders."""
+    """Step -> different training batches of one network before it; 0 where they came from several data sets."""
     found: dict[tuple[int, int], set[str]] = defaultdict(set)
     sources: dict[int, set[int]] = defaultdict(set)
+    datasets = {i.iteration: i.dataset for i in trace.all(Iteration)}
     for b in trace.trained_batches:
         if b.prints:
             found[b.step, b.network].add(b.prints)
-            sources[b.step].add(b.iteration)
+            sources[b.step].add(datasets.get(b.iteration, -1))
     most: dict[int, int] = defaultdict(int)
     for (step, _), prints in found.items():
         most[step] = max(most[step], len(prints))
-    return {k: n for k, n in most.items() if len(sources[k]) <= 2}  # an epoch may end in between
+    return {k: n for k, n in most.items() if len(sources[k]) <= 1}
 
 
 def _touched(trace: Trace, number: int, steps: set[int]) -> tuple[bool, bool]:

@@ -6,7 +6,8 @@ hundred-thousandth of their size need a hundred times as many of them.
 Remedy: start from Adam at 3e-4; a step should change the weights by about a thousandth of their size.
 
 Known limits: asked only where the loss has hardly fallen and the sampled steps change the weights by less than a
-ten-thousandth of their norm. One higher rate is tried, the one that would bring that to a thousandth.
+ten-thousandth of their norm, and not where the loss begins far below that of a constant output, as in fine-tuning.
+One higher rate is tried, the one that would bring that to a thousandth.
 
 Source: Karpathy, CS231n notes "Neural Networks Part 3", ratio of weights and updates ("should be somewhere around
 1e-3").
@@ -16,7 +17,7 @@ import math
 from collections.abc import Sequence
 from statistics import median
 
-from trainloud.checks.learning import losses, not_comparable, shown, start_of
+from trainloud.checks.learning import chance, losses, not_comparable, shown, start_of
 from trainloud.checks.stepping import first_records
 from trainloud.core.check import Check, Runs
 from trainloud.core.experiment import Experiment
@@ -25,9 +26,11 @@ from trainloud.core.records import GradientSample
 from trainloud.core.trace import Trace
 from trainloud.experiments.compare import drop, end_of
 
+PART, LEAST_STEPS = 0.6, 100  # of the run, and steps: enough to see which rate is better
 USUAL = 1e-3  # update over weight, by norm
 SMALL = 1e-4
 HARDLY = 0.1  # of the loss at the start, by which it has fallen at most
+LEARNED_BEFORE = 0.7  # of the loss of a constant output: no new network begins below
 TIMES = 4.0  # as much progress at the higher rate: a rate ten times as high gives ten times where the loss is linear
 
 
@@ -48,7 +51,9 @@ def higher(trace: Trace) -> Experiment | None:
     if ratio is None or not 0 < ratio < SMALL:
         return None
     factor = 10 ** min(math.ceil(math.log10(USUAL / ratio)), 6)
-    return Experiment((f"learning-rate=x{factor}",), question=f"does {factor} times the learning rate end lower?")
+    steps = max(int(PART * len(trace.steps)), LEAST_STEPS)
+    question = f"does {factor} times the learning rate end lower?"
+    return Experiment((f"learning-rate=x{factor}",), steps, question)
 
 
 def crawls(trace: Trace) -> bool:
@@ -57,8 +62,14 @@ def crawls(trace: Trace) -> bool:
     return end_of(curve).mean > start - HARDLY * abs(start)
 
 
+def learned_before(runs: Runs) -> bool:
+    """The first loss is far below what a constant output gives: weights that were trained before are fine-tuned."""
+    known = chance(runs)
+    return known is not None and start_of(runs.watched) < LEARNED_BEFORE * known
+
+
 def asks(runs: Runs) -> Sequence[Experiment]:
-    if not_comparable(runs.watched) or not crawls(runs.watched):
+    if not_comparable(runs.watched) or not crawls(runs.watched) or learned_before(runs):
         return ()
     one = higher(runs.watched)
     return (one,) if one is not None else ()
@@ -73,9 +84,11 @@ def judge(runs: Runs) -> Finding:
         return unknown("no step's updates were sampled")
     start, end = start_of(watched), end_of(losses(watched))
     one = higher(watched)
+    moved = f"steps change the weights by {ratio:.1e} of their norm; the loss went from {start:.4g} to {end.mean:.4g}"
     if one is None or not crawls(watched):
-        moved = f"steps change the weights by {ratio:.1e} of their norm"
-        return passed(f"{moved}; the loss went from {start:.4g} to {end.mean:.4g}")
+        return passed(moved)
+    if learned_before(runs):
+        return unknown(f"{moved}: it began far below the {chance(runs):.4g} of a constant output, as in fine-tuning")
     if one.name not in runs:
         return unknown(runs.why_not(one.name))
     gain, there = drop(losses(watched), losses(runs[one.name])), end_of(losses(runs[one.name]))

@@ -14,6 +14,8 @@ they like.
 Source: ivadomed#55; nianticlabs/manydepth#46; PyTorch documentation, "How to adjust learning rate".
 """
 
+import math
+
 from trainloud.checks.stepping import by_optimizer, first_records
 from trainloud.checks.streams import main_network, train_prints
 from trainloud.core.check import Check, Runs
@@ -32,6 +34,9 @@ HALF = 0.51  # of the peak: what is left after the last milestone, at most
 LITTLE = 1e-3  # of the peak: where a schedule for epochs ends when it is stepped for batches
 KEPT = 1e-3  # of the peak: what it would have kept after as many calls as there are epochs
 EARLY = 0.5  # share of the steps below 1 % of the peak
+LEAST_MEASURED = 3  # values that a schedule followed
+MOVED = 0.1  # relative: beyond, a value or a loss has gone one way
+CUT = 0.1  # of the highest rate that is left
 COLD = 0.1  # of the base rate, never exceeded by a warm-up that is counted in steps and stepped for epochs
 
 
@@ -63,6 +68,7 @@ def judge(runs: Runs) -> Finding:
             or _decayed(s, mine, epochs)
             or _cold(s, mine, epochs, base)
             or _before(s, mine, epochs)
+            or _wrong_way(s, mine)
         )
         if found is not None:
             return found
@@ -249,6 +255,32 @@ def _before(s: Scheduler, mine: list[Step], epochs: int) -> Finding | None:
         first_step=mine[0].index,
         calls=s.calls,
         steps=len(mine),
+    )
+
+
+def _wrong_way(s: Scheduler, mine: list[Step]) -> Finding | None:
+    """It waits for a value to rise that falls as training gets better, or the other way round."""
+    values, rates = s.measured, [t.rates[0] for t in mine if t.rates]
+    loss = [t.loss for t in mine if t.loss is not None]
+    if s.mode not in ("min", "max") or len(values) < LEAST_MEASURED or not all(map(math.isfinite, values)):
+        return None
+    sign = 1 if s.mode == "max" else -1
+    worst = sign * values[0] >= max(sign * v for v in values)
+    moved = abs(values[-1] - values[0]) > MOVED * abs(values[0])
+    size = max(len(loss) // 5, 1)
+    better = len(loss) >= LEAST_STEPS and sum(loss[-size:]) < (1 - MOVED) * sum(loss[:size])
+    if not (worst and moved and better and rates[-1] <= CUT * max(rates)):
+        return None
+    way = ("max", "rise", "fell") if s.mode == "max" else ("min", "fall", "rose")
+    return fired(
+        f"ReduceLROnPlateau with mode {way[0]!r} waits for a value to {way[1]} that {way[2]} from {values[0]:.4g} to "
+        f"{values[-1]:.4g} in {len(values)} calls, while the training loss fell from {sum(loss[:size]) / size:.4g} to "
+        f"{sum(loss[-size:]) / size:.4g}; it cut the rate from {max(rates):.3g} to {rates[-1]:.3g}",
+        "mode 'min' for a loss or an error, 'max' for an accuracy",
+        s.where,
+        first_step=s.first_call_step,
+        basis="heuristic",
+        values=list(values[:10]),
     )
 
 

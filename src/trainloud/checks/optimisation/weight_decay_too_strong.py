@@ -7,7 +7,7 @@ Remedy: start without weight decay; add 1e-4 (SGD) to 1e-2 (AdamW) once the netw
 validation loss falls.
 
 Known limits: asked only where an optimiser decays weights noticeably within the run and the loss ends hardly below
-what a constant output gives.
+what a constant output gives. Where held-out examples gain nothing without it, strong decay is left alone.
 
 Source: Karpathy (2019), "A Recipe for Training Neural Networks", step 4; Loshchilov and Hutter (2019), "Decoupled
 Weight Decay Regularization".
@@ -15,7 +15,17 @@ Weight Decay Regularization".
 
 from collections.abc import Sequence
 
-from trainloud.checks.learning import ZERO, in_distress, losses, not_comparable, progress, reference, shown
+from trainloud.checks.learning import (
+    ZERO,
+    held_out,
+    in_distress,
+    losses,
+    named,
+    not_comparable,
+    progress,
+    reference,
+    shown,
+)
 from trainloud.core.check import Check, Runs
 from trainloud.core.experiment import Experiment
 from trainloud.core.finding import Finding, fired, passed, unknown
@@ -24,6 +34,7 @@ from trainloud.core.trace import Trace
 from trainloud.experiments.compare import drop, end_of
 
 WITHOUT = Experiment(("no-weight-decay",), question="does the run end lower without weight decay?")
+SUSPECT = 0.05  # as strong a decay is asked about before learning rates are
 LEAST_DECAY = 1e-3  # weaker ones do not hold weights down against a gradient
 TIMES = 2.0  # as far below chance without decay
 LEAST = 0.05  # of the reference level, by which it must end lower
@@ -51,7 +62,9 @@ def judge(runs: Runs) -> Finding:
     decay = one.settings["weight_decay"]
     end, floor = end_of(losses(watched)), reference(runs)
     if not in_distress(runs):
-        return passed(f"with a weight decay of {decay:g} the loss ends at {shown(end)}, clearly below {floor:.4g}")
+        return passed(
+            f"with a weight decay of {decay:g} the loss ends at {shown(end)}, clearly below the {named(runs)}"
+        )
     if WITHOUT.name not in runs:
         return unknown(runs.why_not(WITHOUT.name))
     gain, there = drop(losses(watched), losses(runs[WITHOUT.name])), end_of(losses(runs[WITHOUT.name]))
@@ -59,8 +72,14 @@ def judge(runs: Runs) -> Finding:
     far = progress(runs[WITHOUT.name], floor) > TIMES * max(progress(watched, floor), 0.0)
     if not (gain.beyond() and far and gain.mean > LEAST * abs(floor)):
         return passed(said)
+    real, free = held_out(watched), held_out(runs[WITHOUT.name])
+    if real and free:
+        best, without = min(e for _, e, _ in real), min(e for _, e, _ in free)
+        said += f"; on held-out examples it is at best {best:.4g} with it, {without:.4g} without"
+        if without > best - LEAST * abs(best):
+            return passed(said)
     return fired(
-        f"{said}, with nothing else changed; a constant output gives {floor:.4g}",
+        f"{said}, with nothing else changed, against the {named(runs)}",
         "a loss that does not fall when weight decay is taken away",
         one.where,
         first_step=0,

@@ -7,7 +7,8 @@ Remedy: more data or augmentation first; then stop at the best validation loss a
 decay, dropout or a smaller network one at a time.
 
 Known limits: judged on losses of evaluation passes of one size, five at least. A rise of the loss need not be a fall
-of the accuracy, and overfitting a small batch on purpose looks the same: a note.
+of the accuracy, and overfitting a small batch on purpose looks the same:
+a note. A warning where the loss ends half as high again, the training loss has halved and no weights were kept.
 
 Source: Prechelt 1998, Early stopping, but when?; Karpathy 2019, A Recipe for Training Neural Networks (overfit, then
 regularize).
@@ -18,12 +19,14 @@ import math
 from trainloud.checks.streams import main_network
 from trainloud.core.check import Check, Runs
 from trainloud.core.finding import Finding, fired, passed, unknown
-from trainloud.core.records import Pass
+from trainloud.core.records import Checkpoint, Pass
 from trainloud.core.trace import Trace
 
 LEAST_PASSES = 5
 WORSE = 1.1  # mean of the last two passes over the best one
 BETTER = 0.95  # training loss at the end over that at the best pass
+FAR = 1.5  # the same: far enough to warn, with a training loss half as high and no kept weights
+LEARNED = 0.5
 NEAR = 25  # optimiser steps whose mean loss is compared
 
 
@@ -63,10 +66,16 @@ def judge(runs: Runs) -> Finding:
         "a validation loss that falls as long as training goes on",
         best.where,
         first_step=best.step,
+        severity="warning" if last > FAR * least and now < LEARNED * then and not _kept(trace, best.step) else "note",
         best=least,
         last=last,
         passes=len(points),
     )
+
+
+def _kept(trace: Trace, step: int) -> bool:
+    """Weights were saved, copied or loaded from the best pass on: the end is not what will be used."""
+    return any(c.step >= step for c in trace.all(Checkpoint))
 
 
 CHECK = Check(fault="overfitting", severity="note", basis="heuristic", judge=judge)

@@ -24,7 +24,7 @@ from trainloud.core.records import Seeded
 from trainloud.core.trace import Trace
 
 STEPS = 5
-AGAIN = Experiment((), STEPS, "do two runs do the same?")
+AGAIN = Experiment((), STEPS, "do two runs do the same?", routine=True)
 TOLERANCE = 1e-3  # relative: another number of threads changes the order of sums, and single precision keeps 7 digits
 
 

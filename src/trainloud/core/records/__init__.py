@@ -40,7 +40,7 @@ from trainloud.core.records.networks import (
     Recurrence,
     Twins,
 )
-from trainloud.core.records.run import End, Flag, Flags, Seeded, Start, Treatment, Unseen
+from trainloud.core.records.run import Choices, End, Flag, Flags, Seeded, Start, Treatment, Unseen
 from trainloud.core.records.steps import IdleOptimizer, Optimizer, Reading, Retained, Rounding, Scheduler, Step
 from trainloud.core.records.tensors import Origin, Tensor
 
@@ -53,6 +53,7 @@ __all__ = [
     "Bootstrap",
     "Carried",
     "Checkpoint",
+    "Choices",
     "Clip",
     "Comparison",
     "Copying",

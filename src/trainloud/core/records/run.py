@@ -41,6 +41,8 @@ class End:
     """Some trainable parameter changed its value during the run; None if none was seen."""
     modules: tuple[str, ...] = ()
     """Installed modules that were imported, in that order."""
+    cuda: bool = False
+    """CUDA was in use."""
 
 
 @dataclass(frozen=True)
@@ -81,3 +83,11 @@ class Flag:
     value: str
     kind: str
     """int, float, str, bool."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Values were drawn from probabilities that are new each time, as actions of a policy; written at the end."""
+
+    steps: int
+    """Optimiser steps before which that happened."""

@@ -57,6 +57,10 @@ class Scheduler:
     early_calls: int = 0
     """Calls before the first step that any optimiser made after it was made."""
     last_call_step: int | None = None
+    mode: str = ""
+    """ReduceLROnPlateau: min or max."""
+    measured: tuple[float, ...] = ()
+    """ReduceLROnPlateau: the values that it was given, the first hundred."""
 
 
 @dataclass(frozen=True)

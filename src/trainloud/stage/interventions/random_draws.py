@@ -1,4 +1,6 @@
-"""Uniform random numbers that are drawn one at a time while training goes on are all the same: `random-draws=0.999`.
+"""Random numbers that are drawn one at a time while training goes on are all the same: `random-draws=0.999`.
+
+Whole numbers become the one at that share of their range, so that 0 gives the least.
 
 `if random() < p: augment(...)` then never augments (near 1) or always does (at 0). Shuffling, initial weights, dropout
 and whatever is drawn before the first training forward stay random.
@@ -30,6 +32,7 @@ class Intervention:
         self._inside = treated
         random.random = self._single(random.random)  # type: ignore[assignment]
         random.uniform = self._single(random.uniform, ranged=True)  # type: ignore[assignment]
+        random.randint = self._whole(random.randint, last=True)  # type: ignore[assignment]
         torch.rand = self._tensor(torch.rand)  # type: ignore[assignment]
         when_imported("numpy", self._numpy)
 
@@ -40,6 +43,7 @@ class Intervention:
     def _numpy(self, numpy: Any) -> None:
         for name in _NUMPY:
             setattr(numpy.random, name, self._single(getattr(numpy.random, name), ranged=name == "uniform"))
+        numpy.random.randint = self._whole(numpy.random.randint)
         intervention = self
 
         class Generator(numpy.random.Generator):  # type: ignore[misc, name-defined]
@@ -49,13 +53,37 @@ class Intervention:
             def uniform(self, *args: Any, **kwargs: Any) -> Any:
                 return intervention._single(super().uniform, ranged=True)(*args, **kwargs)
 
+            def integers(self, *args: Any, **kwargs: Any) -> Any:
+                return intervention._whole(super().integers, last=bool(kwargs.get("endpoint")))(*args, **kwargs)
+
         original = numpy.random.default_rng
         numpy.random.default_rng = lambda *a, **k: Generator(original(*a, **k).bit_generator)
+
+    def _active(self) -> bool:
+        """Training has begun; what is drawn for an evaluation without gradients is left alone."""
+        return self._training and torch.is_grad_enabled()
+
+    def _whole(self, original: Callable[..., Any], last: bool = False) -> Callable[..., Any]:
+        """A whole number from a range, given as (stop) or (start, stop); `last`: the end is one of them."""
+
+        def draw(*args: Any, **kwargs: Any) -> Any:
+            drawn = original(*args, **kwargs)
+            bounds = [a for a in args[:2] if a is not None]
+            bounds += [v for k in ("low", "a", "high", "b") if (v := kwargs.get(k)) is not None]
+            usable = len(bounds) in (1, 2) and all(hasattr(b, "__index__") for b in bounds)
+            if not self._active() or getattr(drawn, "shape", None) or not usable:
+                return drawn
+            self._fixed += 1
+            low, high = (0, bounds[0]) if len(bounds) == 1 else bounds
+            one = min(low + int((high - low + last) * self._value), high - (not last))
+            return type(drawn)(one)
+
+        return draw
 
     def _single(self, original: Callable[..., Any], ranged: bool = False) -> Callable[..., Any]:
         def draw(*args: Any, **kwargs: Any) -> Any:
             drawn = original(*args, **kwargs)  # other draws stay what they would have been
-            if not self._training or not isinstance(drawn, float):
+            if not self._active() or not isinstance(drawn, float):
                 return drawn
             self._fixed += 1
             if not ranged:
@@ -69,7 +97,7 @@ class Intervention:
     def _tensor(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def rand(*args: Any, **kwargs: Any) -> Any:
             drawn = original(*args, **kwargs)
-            if self._training and not self._inside._inside and drawn.numel() == 1:
+            if self._active() and not self._inside._inside and drawn.numel() == 1:
                 self._fixed += 1
                 drawn.fill_(self._value)
             return drawn

@@ -19,7 +19,7 @@ BINARY = {"binary_cross_entropy_with_logits": 0.0, "binary_cross_entropy": 0.5}
 class Probe:
     def __init__(self, hub: Hub):
         self._hub = hub
-        self._last: dict[tuple[int, str], deque[tuple[torch.Tensor, torch.Tensor]]] = {}
+        self._last: dict[tuple[int, str], deque[tuple[torch.Tensor, torch.Tensor, tuple[int, int]]]] = {}
         self._where: dict[tuple[int, str], Place | None] = {}
         self._weighted: set[tuple[int, str]] = set()
 
@@ -47,7 +47,8 @@ class Probe:
         elif given.numel() > LARGEST:
             every = -(-given.numel() // LARGEST)
             given, target = given[::every].clone(), target[::every].clone()
-        self._last[key].append((_own(given), _own(target)))
+        given, target = _own(given), _own(target)
+        self._last[key].append((given, target, (_version(given), _version(target))))
 
     def finish(self) -> None:
         for (network, kind), pairs in self._last.items():
@@ -55,9 +56,11 @@ class Probe:
                 continue
             classes = 2 if kind in BINARY else pairs[-1][0].shape[1]
             total = torch.zeros(classes * classes, dtype=torch.int64)
-            for given, target in pairs:
+            for given, target, versions in pairs:
                 if kind not in BINARY and given.shape[1] != classes:
                     continue
+                if versions != (_version(given), _version(target)):
+                    continue  # the script has written into them since
                 if kind in BINARY:
                     guess, truth = (given.reshape(-1) > BINARY[kind]).long(), target.reshape(-1)
                     kept = (truth == 0) | (truth == 1)
@@ -69,6 +72,10 @@ class Probe:
             rows = tuple(tuple(row) for row in total.reshape(classes, classes).tolist())
             key = (network, kind)
             self._hub.write(Answers(network, kind, self._where[key], len(pairs), rows, key in self._weighted))
+
+
+def _version(x: torch.Tensor) -> int:
+    return 0 if x.is_inference() else x._version
 
 
 def _own(x: torch.Tensor) -> torch.Tensor:

@@ -74,7 +74,9 @@ class Probe:
 
     def loss(self, call: Any) -> None:
         visit = call.visit
-        if visit is not None and visit.network in self._ends and call.target.numel() <= 1_000_000:
+        if visit is None or visit.step >= WINDOW or visit.network not in self._ends:
+            return
+        if call.target.numel() <= 1_000_000:
             self._ends[visit.network] = [call.target.detach().clone()]
 
 

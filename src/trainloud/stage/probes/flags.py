@@ -1,7 +1,7 @@
 """The script's own options, as its parser reads them: argparse and all that builds on it, click and typer, Hydra."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from trainloud.core.records import Flag, Flags
@@ -23,7 +23,9 @@ class Probe:
     def install(self, patches: Patches) -> None:
         patches.around(argparse.ArgumentParser, "parse_known_args", self._argparse)
         when_imported("click.core", lambda module: patches.after(module.Command, "parse_args", self._click))
-        when_imported("hydra._internal.utils", lambda module: patches.around(module, "run_and_report", self._hydra))
+        when_imported(
+            "hydra.core.hydra_config", lambda module: patches.after(module.HydraConfig, "set_config", self._hydra)
+        )
 
     def _argparse(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def parse_known_args(parser: Any, *args: Any, **kwargs: Any) -> Any:
@@ -50,27 +52,12 @@ class Probe:
         named = [(p.opts, context.params.get(p.name)) for p in command.params if p.opts and p.opts[0].startswith("-")]
         self._write("click", [(max(names, key=len), value) for names, value in named])
 
-    def _hydra(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        """Hydra runs the task below this function; its configuration is there once the task is called."""
+    def _hydra(self, _result: Any, _holder: Any, config: Any, *_args: Any) -> None:
+        """The whole configuration, Hydra's own part left out."""
+        from omegaconf import OmegaConf
 
-        def run_and_report(*args: Any, **kwargs: Any) -> Any:
-            when_imported("hydra.core.utils", self._watch_task)
-            return original(*args, **kwargs)
-
-        return run_and_report
-
-    def _watch_task(self, module: Any) -> None:
-        configure = module.configure_log
-        probe = self
-
-        def configure_log(*args: Any, **kwargs: Any) -> Any:
-            from hydra.core.hydra_config import HydraConfig
-
-            overrides = HydraConfig.get().overrides.task if HydraConfig.initialized() else ()
-            probe._write("hydra", [tuple(o.split("=", 1)) for o in overrides if "=" in o])
-            return configure(*args, **kwargs)
-
-        module.configure_log = configure_log
+        whole: Any = OmegaConf.to_container(config, resolve=False)
+        self._write("hydra", list(_leaves({k: v for k, v in whole.items() if k != "hydra"})))
 
     def _write(self, parser: str, options: list[tuple[str, Any]]) -> None:
         plain = [Flag(n, str(v), type(v).__name__) for n, v in options if isinstance(v, KINDS) or v is None]
@@ -78,3 +65,12 @@ class Probe:
             found = Flags(parser, tuple(plain[:MOST]))
             self._hub.write(found)
             self._hub.tell("flags", found)
+
+
+def _leaves(config: dict[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted name, value) of every value in nested dictionaries."""
+    for name, value in config.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value

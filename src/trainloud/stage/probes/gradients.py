@@ -10,6 +10,7 @@ from trainloud.stage.code import persons_line
 from trainloud.stage.hub import WINDOW, Hub
 
 ROUNDING = 1e-6  # relative difference of rows that had the same updates
+MASTER = 0.9  # share of a weight's elements that are those of its copy, rounded
 HALF = (torch.float16, torch.bfloat16)
 LOOKED_AT = 4096  # elements of a parameter from which its update is estimated
 
@@ -91,7 +92,7 @@ class Probe:
             if p.dtype not in HALF or p.grad is None or p.grad.is_sparse or self._holder.get(uid) != number:
                 continue
             before = self._before.get(uid)
-            if before is None:
+            if before is None or _has_master(optimizer, p):
                 continue
             moving = _piece(p.grad).ne(0)
             same = moving & (_piece(p) == before)
@@ -139,6 +140,15 @@ def _piece(p: torch.Tensor) -> torch.Tensor:
 
 def _values(grad: torch.Tensor) -> torch.Tensor:
     return grad.detach()._values() if grad.is_sparse else grad.detach()
+
+
+def _has_master(optimizer: Any, p: torch.nn.Parameter) -> bool:
+    """The optimiser keeps the weight in single precision, where steps that are lost in the copy add up."""
+    state = optimizer.state.get(p, {})
+    copies = [v for v in state.values() if isinstance(v, torch.Tensor) and v.shape == p.shape] if state else []
+    return any(
+        v.dtype is torch.float32 and bool((_piece(v).to(p.dtype) == _piece(p)).double().mean() > MASTER) for v in copies
+    )
 
 
 def _norm(p: torch.Tensor) -> float | None:

@@ -8,6 +8,7 @@ import torch
 from trainloud.core.records import Hits
 from trainloud.stage.hub import Hub
 from trainloud.stage.patches import Patches
+from trainloud.stage.reach import out_of_reach
 from trainloud.stage.visit import Visit
 
 NAMES = ("eq", "__eq__")
@@ -20,6 +21,7 @@ class Probe:
         self._hub = hub
         self._correct: list[torch.Tensor] = []
         self._count = 0
+        self._inside = False
 
     def install(self, patches: Patches) -> None:
         for name in NAMES:
@@ -28,9 +30,13 @@ class Probe:
 
     def _watch(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def eq(*args: Any, **kwargs: Any) -> Any:
-            result = original(*args, **kwargs)
-            hub = self._hub
-            if len(args) == 2 and hub.step and not hub.busy and not hub.stack:
+            hub, inside = self._hub, self._inside
+            self._inside = True  # a subclass, or a mode, comes back through the method
+            try:
+                result = original(*args, **kwargs)
+            finally:
+                self._inside = inside
+            if len(args) == 2 and hub.step and not hub.busy and not hub.stack and not self._inside:
                 hub.safely("hits", self._note, args[0], args[1], result)
             return result
 
@@ -39,6 +45,8 @@ class Probe:
     def _note(self, prediction: Any, target: Any, result: Any) -> None:
         visit = self._hub.latest
         if visit is None or visit.grad or not (_classes(prediction) and _classes(target)):
+            return
+        if self._hub.elsewhere() or out_of_reach():
             return
         if prediction.shape == target.shape and prediction.shape[0] == visit.size and result.dtype == torch.bool:
             self._hub.busy = True

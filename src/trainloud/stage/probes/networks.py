@@ -28,7 +28,7 @@ class Probe:
         self._foreign: dict[int, dict[int, tuple[int, Foreign]]] = defaultdict(dict)
         self._chained: dict[int, set[str]] = defaultdict(set)
         self._last: tuple[torch.nn.Module, torch.Tensor] | None = None
-        self._known: dict[tuple[int, str], torch.Tensor | None] = {}
+        self._known: dict[tuple[int, str], tuple[torch.Tensor | None, torch.Tensor | None]] = {}
 
     def forward_start(self, visit: Visit) -> None:
         self._last = None
@@ -85,7 +85,8 @@ class Probe:
             visit.step, visit.network, name, x.shape[0], per_channel, biased,
             None if module.momentum is None else float(module.momentum),
             -1 if module.num_batches_tracked is None else int(module.num_batches_tracked),
-            _frozen(visit.module, name, module), _drift(module, known), _away(module, x), persons_line(),
+            _frozen(visit.module, name, module) and not _follows(module, known[1]), _drift(module, known[0]),
+            _away(module, x), persons_line(),
         )  # fmt: skip
         visit.facts.setdefault("norm_records", []).append(record)
 
@@ -177,12 +178,23 @@ def _module(name: str, m: torch.nn.Module) -> Module:
     return Module(name, type(m).__name__, own, settings, leaf, drops(m), isinstance(m, _BatchNorm))
 
 
-def _kept(norm: _BatchNorm) -> torch.Tensor | None:
-    return None if norm.running_mean is None else norm.running_mean.detach().clone()
+def _kept(norm: _BatchNorm) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+    """Its running mean and its weight, as they are now."""
+    weight = own_parameter(norm, "weight")
+    return (
+        None if norm.running_mean is None else norm.running_mean.detach().clone(),
+        None if weight is None else weight.detach().clone(),
+    )
+
+
+def _follows(norm: _BatchNorm, before: torch.Tensor | None) -> bool:
+    """It wants no gradient and changes all the same: the average of another network, as a momentum encoder is."""
+    now = own_parameter(norm, "weight")
+    return before is not None and now is not None and bool((now.detach() != before).any())
 
 
 def _frozen(network: torch.nn.Module, name: str, norm: _BatchNorm) -> bool:
-    """Neither it nor the module around it can be trained, while something else in the network can."""
+    """Neither it nor the module around it can be trained."""
     around = network.get_submodule(name.rpartition(".")[0]) if "." in name else norm
     mine = list(around.parameters())
     own = next(norm.parameters(recurse=False), None)
@@ -200,9 +212,10 @@ def _away(norm: _BatchNorm, x: torch.Tensor) -> float:
     """How far what it would use in evaluation lies from what it uses now."""
     if norm.running_mean is None or x.dim() < 2 or not x.is_floating_point() or x.numel() < 2 * x.shape[1]:
         return 0.0
-    rows = x.detach().float().movedim(1, 0).reshape(x.shape[1], -1)
-    deviation = (rows.var(1, correction=0) + norm.eps).sqrt()
-    return float(((norm.running_mean.detach() - rows.mean(1)).abs() / deviation).median())
+    axes = [a for a in range(x.dim()) if a != 1]
+    variance, mean = torch.var_mean(x.detach(), axes, correction=0)  # no copy of an activation
+    deviation = (variance.float() + norm.eps).sqrt()
+    return float(((norm.running_mean.detach() - mean.float()).abs() / deviation).median())
 
 
 def _defined(module: torch.nn.Module) -> Place | None:

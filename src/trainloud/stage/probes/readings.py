@@ -1,6 +1,7 @@
 """Files with the state of an optimiser or of a schedule in them, as torch.load gives them."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import torch
@@ -63,7 +64,7 @@ def _dictionaries(thing: Any) -> Iterator[dict[Any, Any]]:
             yield at
         if depth < DEPTH and isinstance(at, (dict, list, tuple)) and not _is_optimizer(at):
             inner = at.values() if isinstance(at, dict) else at
-            queue += [(v, depth + 1) for v in inner if isinstance(v, (dict, list, tuple))][:MOST]
+            queue += [(v, depth + 1) for v in islice(inner, MOST) if isinstance(v, (dict, list, tuple))]
 
 
 def _is_optimizer(entry: Any) -> bool:

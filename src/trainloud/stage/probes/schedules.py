@@ -11,6 +11,7 @@ from trainloud.stage.code import persons_line
 from trainloud.stage.hub import Hub
 from trainloud.stage.patches import Ids, Patches
 
+MOST_VALUES = 100  # given to a schedule that follows a measurement
 HORIZONS = ("T_max", "total_steps", "step_size", "T_0", "total_iters")
 
 
@@ -25,6 +26,8 @@ class _Known:
         self.last: int | None = None
         self.early = 0
         self.loaded = False
+        self.mode = str(getattr(scheduler, "mode", "")) if self.kind == "ReduceLROnPlateau" else ""
+        self.measured: list[float] = []
         count = getattr(scheduler, "last_epoch", 0)
         self.start = int(count) if isinstance(count, (int, float)) else 0
         self.horizon = next(
@@ -85,6 +88,8 @@ class Probe:
                     known.early += self._hub.step == known.step
                     if known.first is None:
                         known.first = self._hub.step
+                    if known.mode and len(known.measured) < MOST_VALUES:
+                        self._hub.safely("schedules", _measure, known, *args, *kwargs.values())
 
         return step
 
@@ -105,5 +110,10 @@ class Probe:
         for number, k in self._known.items():
             self._hub.write(
                 Scheduler(number, k.kind, k.where, k.optimizer, k.calls, k.step, k.horizon, k.first, k.start, k.loaded,
-                          k.early, k.last)
+                          k.early, k.last, k.mode, tuple(k.measured))
             )  # fmt: skip
+
+
+def _measure(known: _Known, value: Any, *_: Any) -> None:
+    """The schedule has just read the value itself, so that reading it waits for nothing."""
+    known.measured.append(float(value))

@@ -1,5 +1,6 @@
 """Whether the script fixes its random numbers."""
 
+import functools
 import random
 from typing import Any
 
@@ -18,13 +19,17 @@ class Probe:
         self._known: set[str] = set()
 
     def install(self, patches: Patches) -> None:
-        patches.after(torch, "manual_seed", lambda _r, *a, **_k: self._note("torch", a))
-        patches.after(random, "seed", lambda _r, *a, **_k: self._note("python", a))
-        when_imported("numpy.random", lambda m: patches.after(m, "seed", lambda _r, *a, **_k: self._note("numpy", a)))
+        patches.after(torch, "manual_seed", functools.partial(self._note, "torch", "seed"))
+        patches.after(random, "seed", functools.partial(self._note, "python", "a"))
+        when_imported(
+            "numpy.random", lambda m: patches.after(m, "seed", functools.partial(self._note, "numpy", "seed"))
+        )
 
-    def _note(self, source: str, args: tuple[Any, ...]) -> None:
-        where = persons_line()
-        if self._hub.busy or source in self._known or not args or not isinstance(args[0], int) or where is None:
+    def _note(self, source: str, name: str, _result: Any, *args: Any, **kwargs: Any) -> None:
+        seed: Any = args[0] if args else kwargs.get(name)
+        if self._hub.busy or source in self._known or not hasattr(seed, "__index__"):
             return
-        self._known.add(source)
-        self._hub.write(Seeded(source, args[0], where))
+        where = persons_line()
+        if where is not None:
+            self._known.add(source)
+            self._hub.write(Seeded(source, int(seed), where))

@@ -12,6 +12,8 @@ from trainloud.stage.visit import Visit, named_arguments
 
 LARGEST = 4_000_000  # elements that are kept, a network and phase
 MOST_COLUMNS, LEAST_COLUMNS = 1024, 2
+LARGE = 10_000  # elements of a batch that may be a whole table
+PARTS = 256  # batches that are put together
 LEVELS = 64  # rows whose different values are counted
 
 
@@ -19,6 +21,7 @@ class Probe:
     def __init__(self, hub: Hub):
         self._hub = hub
         self._kept: dict[tuple[int, str], list[torch.Tensor]] = {}
+        self._loose: dict[tuple[int, str], list[torch.Tensor]] = {}
         self._size: dict[tuple[int, str], int] = {}
         self._full: set[tuple[int, str]] = set()
         self._whole: set[tuple[int, str]] = set()
@@ -34,24 +37,27 @@ class Probe:
         if len(tensors) != 1 or tensors[0].dim() != 2 or not LEAST_COLUMNS <= tensors[0].shape[1] <= MOST_COLUMNS:
             self._full.add(key)
             self._kept.pop(key, None)
+            self._loose.pop(key, None)
             return
         x = tensors[0].detach()
-        same = (x.data_ptr(), 0 if x.is_inference() else x._version)
-        if x.device.type == "cpu" and x.numel() > 10_000 and same in self._seen.setdefault(key, set()):
-            return  # the whole table again
-        self._seen.setdefault(key, set()).add(same)
+        if x.device.type == "cpu" and x.numel() > LARGE:
+            same = (x.data_ptr(), 0 if x.is_inference() else x._version)
+            if same in self._seen.setdefault(key, set()):
+                return  # the whole table again
+            self._seen[key].add(same)
         self._size[key] = self._size.get(key, 0) + x.numel()
         if self._size[key] > LARGEST:
             self._close(key)
             return
         visit.facts["table"] = x.clone()
         if not visit.grad:
-            self._kept.setdefault(key, []).append(visit.facts.pop("table"))
+            self._keep(key, visit.facts.pop("table"))
 
     def _close(self, key: tuple[int, str]) -> None:
         """No more is kept; where each row came twice on average, all rows were there."""
         self._full.add(key)
-        parts = self._kept.get(key, [])
+        self._gather(key)
+        parts = self._kept[key]
         if len({p.shape[1] for p in parts}) == 1:
             rows = _distinct(torch.cat(parts))
             self._kept[key] = [rows]
@@ -63,9 +69,22 @@ class Probe:
             table = visit.facts.pop("table", None)
             if table is not None:
                 phase = "train" if visit.used else "eval"
-                self._kept.setdefault((visit.network, phase), []).append(table)
+                self._keep((visit.network, phase), table)
+
+    def _keep(self, key: tuple[int, str], table: torch.Tensor) -> None:
+        self._loose.setdefault(key, []).append(table)
+        if len(self._loose[key]) >= PARTS:
+            self._gather(key)
+
+    def _gather(self, key: tuple[int, str]) -> None:
+        """Many small parts become one: a tensor of four numbers takes a hundred times their room."""
+        loose = self._loose.pop(key, [])
+        alike = len({(p.shape[1], p.dtype, p.device) for p in loose}) == 1
+        self._kept.setdefault(key, []).extend([torch.cat(loose)] if alike else loose)
 
     def finish(self) -> None:
+        for key in list(self._loose):
+            self._gather(key)
         for (network, phase), parts in self._kept.items():
             if network in self._hub.trained and len({p.shape[1] for p in parts}) == 1:
                 self._hub.write(

@@ -11,6 +11,7 @@ from trainloud.stage.visit import Visit
 
 MOST_PARAMETERS = 2_000
 LEAST_ELEMENTS = 16
+LOOKED_AT = 65_536  # elements of a parameter, evenly spread, that are kept and compared
 
 
 class Probe:
@@ -33,15 +34,15 @@ class Probe:
         for group in groups.values():
             sums: dict[float, list[tuple[str, torch.Tensor]]] = {}
             for name, p in group:
-                sums.setdefault(float(p.detach().double().sum()), []).append((name, p))
+                sums.setdefault(float(p.detach().sum(dtype=torch.float64)), []).append((name, p))
             for alike in sums.values():
                 for (a, p), (b, q) in combinations(alike[:8], 2):
                     if p is q:
-                        found.append((a, b, "object", p.detach().clone()))
+                        found.append((a, b, "object", _some(p)))
                     elif bool((p.detach() == q.detach()).all()) and bool(
                         (p.detach() != p.detach().reshape(-1)[0]).any()
                     ):
-                        found.append((a, b, "values", p.detach().clone()))
+                        found.append((a, b, "values", _some(p)))
         return found
 
     def step_end(self, optimizer: Any) -> None:
@@ -60,15 +61,27 @@ class Probe:
             named = dict(module.named_parameters(remove_duplicate=False))
             for a, b, was, first in pairs:
                 p, q = named.get(a), named.get(b)
-                if p is not None and q is not None and p.shape == q.shape == first.shape:
+                if p is not None and q is not None and p.shape == q.shape and _count(p) == len(first):
                     self._write(number, (a, b), was, first.to(p.device), p, q)
 
     def _write(
         self, number: int, names: tuple[str, str], was: str, first: torch.Tensor, p: torch.Tensor, q: torch.Tensor
     ) -> None:
         hub = self._hub
-        mine, other = p.detach().double(), q.detach().double()
+        mine, other, first = _some(p).double(), _some(q).double(), first.double()
         apart = float((mine - other).abs().max() / mine.abs().max().clamp_min(1e-12))
-        moved = bool((mine != first.double()).any()) and bool((other != first.double()).any())
+        moved = bool((mine != first).any()) and bool((other != first).any())
         uids = (hub.tensors.of(p), hub.tensors.of(q))
         hub.write(Twins(hub.step, number, names, uids, tuple(p.shape), was, apart, moved))
+
+
+def _spacing(p: torch.Tensor) -> int:
+    return max(1, p.numel() // LOOKED_AT)
+
+
+def _count(p: torch.Tensor) -> int:
+    return -(-p.numel() // _spacing(p))
+
+
+def _some(p: torch.Tensor) -> torch.Tensor:
+    return p.detach().reshape(-1)[:: _spacing(p)].clone()
