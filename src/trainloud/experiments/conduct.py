@@ -14,7 +14,6 @@ from trainloud.core.trace import Trace
 from trainloud.experiments.laboratory import Laboratory
 from trainloud.experiments.plan import Budget, Plan, Tell
 
-
 INTERRUPTED = "interrupted"
 
 

@@ -71,7 +71,7 @@ def _bottomless(trace: Trace) -> Finding | None:
     if end > -BOTTOMLESS * max(abs(start), 1.0) or falling < FALLEN_STEPS - 2:
         return None
     return fired(
-        f"the loss fell from {start:.4g} to {end:.4g} within {len(finite)} steps, without end: what is minimised has no "
+        f"the loss fell from {start:.4g} to {end:.4g} within {len(finite)} steps: what is minimised has no "
         "least value, as an error with the wrong sign",
         "a loss that has a lower end",
         first_step=0,
