@@ -94,6 +94,7 @@ def _runs(
     _clear(folder / "traces")
     with _ended_in_order(), bench or nullcontext():
         watched = folder / "traces" / "watched"
+        began = time.monotonic()
         ending = run(command, watched, asked.form in DOCUMENTS and not asked.quiet, asked.stop_after)
         traces = read_run(watched)
         if not traces:
@@ -104,14 +105,15 @@ def _runs(
         checks = [e.check for name, e in catalogue().items() if not chosen.select or name in chosen.select]
         given = environment(folder / "traces", asked.stop_after)
         with progress(console, asked.verbose) as tell:
-            return conduct(bench, traces, checks, chosen.budget, given, tell), ending
+            left = chosen.budget.left(time.monotonic() - began)
+            return conduct(bench, traces, checks, left, given, tell), ending
 
 
 def _clear(traces: Path) -> None:
     """Remove the traces of an earlier session, and nothing else that may stand there."""
-    for run in traces.iterdir() if traces.is_dir() else ():
-        if run.is_dir() and (any(run.glob("*.jsonl")) or (run / "output.txt").exists() or not any(run.iterdir())):
-            shutil.rmtree(run, ignore_errors=True)
+    for one in traces.iterdir() if traces.is_dir() else ():
+        if one.is_dir() and (any(one.glob("*.jsonl")) or (one / "output.txt").exists() or not any(one.iterdir())):
+            shutil.rmtree(one, ignore_errors=True)
 
 
 def _not_again(asked: Options) -> str:

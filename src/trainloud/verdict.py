@@ -10,6 +10,7 @@ from trainloud.settings import Settings, ignored_in_code
 from trainloud.stage.launch import Ending
 
 COULD_NOT_JUDGE = 3
+UNREACHED = "loss-not-differentiable"  # asked also where no backward went through a network: that may be the fault
 
 
 def judge(
@@ -18,9 +19,9 @@ def judge(
     """Ask every check of the catalogue and put the answers in order."""
     trace = conducted.runs.watched if conducted is not None else None
     answers: list[Finding] = []
-    if conducted is not None and trace is not None and trace.networks:
-        runs = conducted.runs
-        answers = [ask(e, runs) for name, e in catalogue().items() if not chosen.select or name in chosen.select]
+    if conducted is not None and trace is not None:
+        runs, entries = conducted.runs, {n: e for n, e in catalogue().items() if trace.networks or n == UNREACHED}
+        answers = [ask(e, runs) for name, e in entries.items() if not chosen.select or name in chosen.select]
     fired = [a for a in answers if a.outcome == "fired"]
     dropped = {f.fault: reason for f in fired if (reason := _dropped(f, chosen)) is not None}
     kept = [f for f in fired if f.fault not in dropped]
@@ -46,7 +47,7 @@ def _exit(
         return COULD_NOT_JUDGE, "nothing was judged: the script never trained a PyTorch network that could be watched"
     if not trace.steps:
         return COULD_NOT_JUDGE, "nothing was judged: no optimiser step was seen"
-    if not trace.networks:
+    if not trace.networks and not fired:
         return COULD_NOT_JUDGE, f"nothing was judged: no network was seen behind {len(trace.steps)} optimiser steps"
     if all(a.outcome == "unknown" for a in answers):
         return COULD_NOT_JUDGE, "nothing was judged: no check could give an answer"

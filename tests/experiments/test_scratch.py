@@ -161,3 +161,21 @@ for (x,) in DataLoader(data, batch_size=8, num_workers=2):
     outcome = experiment(program)
     assert outcome.trace is not None, outcome.reason
     assert os.path.exists(folder)
+
+
+def test_safetensors_are_redirected_too(experiment, folder: Path):
+    pytest.importorskip("safetensors", reason="safetensors is not installed")
+    program = (
+        TRAIN
+        + """
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+save_file({"w": torch.ones(2)}, "w.safetensors")
+assert load_file("w.safetensors")["w"].tolist() == [1, 1]
+with safe_open("w.safetensors", "pt") as f:
+    assert f.get_tensor("w").tolist() == [1, 1]
+"""
+    )
+    outcome = experiment(program)
+    assert outcome.trace is not None, outcome.reason
+    assert not (folder / "w.safetensors").exists()

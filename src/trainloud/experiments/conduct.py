@@ -12,7 +12,7 @@ from trainloud.core.experiment import Ran
 from trainloud.core.records import End
 from trainloud.core.trace import Trace
 from trainloud.experiments.laboratory import Laboratory
-from trainloud.experiments.plan import Budget, Plan, Tell
+from trainloud.experiments.plan import Plan, Tell
 
 INTERRUPTED = "interrupted"
 
@@ -32,11 +32,11 @@ def conduct(
     laboratory: Laboratory,
     traces: Sequence[Trace],
     checks: Iterable[Check],
-    budget: Budget,
+    seconds: float,
     environment: Mapping[str, str],
     tell: Tell,
 ) -> Conducted:
-    """Run what the checks ask for, within the budget. An interrupt ends it; what is there is judged."""
+    """Run what the checks ask for, within so many seconds. An interrupt ends it; what is there is judged."""
     watched = traces[0]
     runs = Runs(watched)
     if why := _declined(traces):
@@ -50,8 +50,7 @@ def conduct(
             return Conducted(runs, declined="the process that runs experiments could not be started")
     except KeyboardInterrupt:
         return Conducted(runs, declined=INTERRUPTED)
-    whole = end.seconds if end else watched.steps[-1].seconds
-    plan = Plan(laboratory, checks, watched, budget.left(whole))
+    plan = Plan(laboratory, checks, watched, max(seconds - (time.monotonic() - began), 0.0))
     why = ""
     try:
         runs = plan.carry_out(tell, environment)

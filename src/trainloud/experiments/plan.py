@@ -98,7 +98,7 @@ class Plan:
         return self.runs()
 
     def _begin(self, chosen: Experiment, environment: Mapping[str, str], tell: Tell) -> None:
-        tell(chosen.question, len(self.ran))
+        tell(chosen.question, len(self.ran) + len(self._under_way))
         self._under_way.add(chosen.name)
         self._steps[chosen.name] = chosen.steps
         left = self._until - time.monotonic()

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from trainloud.stage import guard
-from trainloud.stage.imported import when_imported
+from trainloud.stage.libraries import redirect_libraries
 
 MOST_COPIED = 2**30  # bytes of a file that is changed in place
 _WRITES = frozenset("wax+")
@@ -194,7 +194,7 @@ def redirect(folder: Path, kept: Sequence[str], began: float = math.inf) -> Scra
     scratch = Scratch(folder, kept, began)
     _redirect_opening(scratch)
     _redirect_os(scratch)
-    _redirect_libraries(scratch)
+    redirect_libraries(scratch.to_open, scratch.to_write)
     shutil._use_fd_functions = False  # type: ignore[attr-defined]
     guard.allow_writing([str(folder), *kept, "/dev"])
     return scratch
@@ -329,50 +329,3 @@ def _moving(scratch: Scratch, replace: Callable[..., Any], source: Any, target: 
     replace(scratch.to_write(source), there)
     if scratch._exists(full):
         scratch.mark_removed(full)
-
-
-# Code that opens files below Python: module, attribute, which argument is the path.
-_WRITERS = (
-    ("safetensors.torch", "serialize_file", 1),
-    ("safetensors.numpy", "serialize_file", 1),
-    ("sqlite3", "connect", 0),
-    ("pyarrow.parquet", "write_table", 1),
-    ("torch._C", "PyTorchFileWriter", 0),
-    ("h5py", "File", 0),
-)
-_READERS = (("torch._C", "PyTorchFileReader", 0), ("safetensors", "safe_open", 0), ("pyarrow.parquet", "read_table", 0))
-
-
-def _redirect_libraries(scratch: Scratch) -> None:
-    def redirect(module: Any, name: str, place: int, where: Callable[[Any, Any], Any]) -> None:
-        original = getattr(module, name, None)
-        if original is None:
-            return
-
-        def with_path(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-            if len(args) > place and isinstance(args[place], (str, os.PathLike)) and args[place] != ":memory:":
-                mode = args[place + 1] if len(args) > place + 1 else kwargs.get("mode", "r")
-                return (*args[:place], str(where(args[place], mode)), *args[place + 1 :])
-            return args
-
-        if not isinstance(original, type):
-            setattr(module, name, functools.wraps(original)(lambda *a, **k: original(*with_path(a, k), **k)))
-            return
-
-        class Redirected(original):  # type: ignore[misc, valid-type]
-            def __init__(self, *args: Any, **kwargs: Any):
-                super().__init__(*with_path(args, kwargs), **kwargs)
-
-        setattr(module, name, Redirected)
-
-    def writing(name: str) -> Callable[[Any, Any], Any]:
-        if name == "File":  # h5py's, which says in its mode whether it reads
-            return lambda path, mode: scratch.to_open(path) if mode == "r" else scratch.to_write(path, mode != "w")
-        return lambda path, _mode: scratch.to_write(path, keep=name == "connect")
-
-    for module, name, place in _WRITERS:
-        when_imported(module, functools.partial(redirect, name=name, place=place, where=writing(name)))
-    for module, name, place in _READERS:
-        when_imported(
-            module, functools.partial(redirect, name=name, place=place, where=lambda path, _mode: scratch.to_open(path))
-        )

@@ -7,21 +7,27 @@ or a division by the wrong number.
 Remedy: look at one batch just before `model(x)`: per-column mean and standard deviation. Find where a
 constant column lost its values, or drop it.
 
-Known limits: judged on the first four training batches; a column can be rare rather than dead, so single
-constant columns are a note, and only an input without any variation is a warning. Pixels at the border and
-words that are absent are constant by nature: inputs with more than 64 columns are judged as a whole only.
+Known limits: judged on the first four training batches; a column can be rare rather than dead, so single constant
+columns are a note. An input without any variation is a warning, and so is a fifth of the columns of a whole table.
+Pixels at the border and words that are absent are constant by nature: inputs with more than 64 columns are judged as
+a whole only.
 
 Source: Karpathy 2019, A Recipe for Training Neural Networks, step 1 ("become one with the data").
 """
 
+from dataclasses import replace
+
 from trainloud.checks.streams import main_network
 from trainloud.core.check import Check, Runs
 from trainloud.core.finding import Finding, fired, passed, unknown
-from trainloud.core.records import Door
+from trainloud.core.records import Door, Table
+from trainloud.core.trace import Trace
 
 LEAST_EXAMPLES = 32  # over the sampled batches, to call a whole input constant
 ENOUGH_EXAMPLES = 128  # over the sampled batches, to call one column constant
 MOST_COLUMNS = 64  # tables wider than this are pictures or word counts
+LEAST_ROWS, NARROW = 500, 48  # of a whole table, and its columns: small pictures, laid flat, have more
+LEAST_DEAD, SEVERAL = 2, 0.2  # columns, and their share of all: a rare category more or less is the data's own
 LIKE = 1e-6  # of the range, below which a spread is rounding
 
 
@@ -58,6 +64,9 @@ def judge(runs: Runs) -> Finding:
             severity="warning",
             columns=wide,
         )
+    whole = _in_whole_table(trace, network.network)
+    if whole is not None:
+        return replace(whole, where=network.where, first_step=doors[0].step)
     informative = [(k, v) for k, v in dead if v not in (0.0, 1.0)] if len(shape) == 2 else dead
     if informative and wide <= MOST_COLUMNS and examples >= ENOUGH_EXAMPLES and len(dead) < wide:
         column, value = informative[0]
@@ -71,6 +80,25 @@ def judge(runs: Runs) -> Finding:
             columns=[k for k, _ in informative][:20],
         )
     return passed(f"{wide - len(dead)} of {wide} columns or channels vary over {examples} sampled examples")
+
+
+def _in_whole_table(trace: Trace, network: int) -> Finding | None:
+    """Several columns of a narrow table have one value in all the rows that training saw."""
+    table = next((t for t in trace.all(Table) if t.network == network and t.phase == "train" and t.complete), None)
+    if table is None or table.rows < LEAST_ROWS or not 0 < len(table.lows) <= NARROW:
+        return None
+    pairs = list(zip(table.lows, table.highs, strict=True))
+    dead = [k for k, (low, high) in enumerate(pairs) if high - low <= LIKE * max(abs(low), abs(high))]
+    if len(dead) < LEAST_DEAD or not SEVERAL * len(pairs) <= len(dead) < len(pairs):
+        return None
+    return fired(
+        f"{len(dead)} of {len(pairs)} columns have one value in all {table.rows} different rows that training saw "
+        f"(column {dead[0]} is always {table.lows[dead[0]]:.4g})",
+        "columns that vary",
+        severity="warning",
+        basis="heuristic",
+        columns=dead[:20],
+    )
 
 
 CHECK = Check(

@@ -26,13 +26,12 @@ def judge(runs: Runs) -> Finding:
     seen = [b for b in trace.all(Backward) if b.forwards and b.network_parameters]
     if not seen or not trace.steps:
         return unknown("no backward after a forward of a network, and no step, was seen")
-    leaves = [b for b in seen if b.leaf]
+    leaves = [b for b in seen if b.leaf or not (b.reached or trace.networks)]  # no backward came through a network
     if len(leaves) >= LEAST and len(leaves) >= OFTEN * len(seen):
         first = leaves[0]
         return fired(
-            f"in {len(leaves)} of {len(seen)} sampled backwards the loss was a leaf: nothing that wants a gradient "
-            "made "
-            f"it, and none of the network's {first.network_parameters} trainable parameters got any gradient from it",
+            f"in {len(leaves)} of {len(seen)} sampled backwards nothing that wants a gradient made the loss, and "
+            f"none of the network's {first.network_parameters} trainable parameters got any gradient from it",
             "a loss computed from the network's output by differentiable operations",
             first.where,
             first_step=first.step,

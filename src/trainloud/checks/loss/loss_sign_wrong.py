@@ -75,7 +75,7 @@ def _bottomless(trace: Trace) -> Finding | None:
         "least value, as an error with the wrong sign",
         "a loss that has a lower end",
         first_step=0,
-        basis="heuristic",
+        basis="proof",
         start=start,
         end=end,
     )
