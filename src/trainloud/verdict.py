@@ -45,7 +45,8 @@ def _exit(
         return ending.code, f"the script {how}"
     if trace is None:
         return COULD_NOT_JUDGE, "nothing was judged: the script never trained a PyTorch network that could be watched"
-    if not trace.steps:
+    serious = any(f.severity != "note" for f in fired)
+    if not trace.steps and not serious:
         return COULD_NOT_JUDGE, "nothing was judged: no optimiser step was seen"
     if not trace.networks and not fired:
         return COULD_NOT_JUDGE, f"nothing was judged: no network was seen behind {len(trace.steps)} optimiser steps"

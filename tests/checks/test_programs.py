@@ -16,6 +16,7 @@ from trainloud.checks.catalogue import ask, catalogue, explained
 from trainloud.core.check import Runs
 from trainloud.core.experiment import Experiment
 from trainloud.core.finding import Finding
+from trainloud.core.trace import read_run
 from trainloud.experiments.laboratory import Laboratory, Script
 from trainloud.experiments.plan import Plan
 from trainloud.report.result import flat, order
@@ -56,11 +57,12 @@ def tell(laboratory: Laboratory, program: str, folder: Path, name: str) -> Told:
     outcome = None
     while outcome is None:
         outcome = next(iter(laboratory.collect(1.0)), None)
-    assert outcome.trace is not None, outcome.reason
-    runs = Runs(outcome.trace)
+    traces = read_run(folder / "traces" / "repetition")  # also of a program that never steps
+    assert traces, outcome.reason
+    runs = Runs(traces[0])
     check = catalogue()[name].check
     if check.asks is not None:
-        runs = Plan(laboratory, [check], outcome.trace, LIMIT).carry_out(lambda _question, _done: None, given)
+        runs = Plan(laboratory, [check], traces[0], LIMIT).carry_out(lambda _question, _done: None, given)
     answers = {n: ask(e, runs) for n, e in catalogue().items()}
     fired = [a for a in answers.values() if a.outcome == "fired"]
     return Told(answers, order(fired, explained()))
