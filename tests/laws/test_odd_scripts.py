@@ -30,7 +30,7 @@ def train(steps):
 def check(folder: Path, program: str, *options: str, stdin: str | None = None) -> tuple[int, str, dict]:
     """(exit code, what was told, findings.json) of a program."""
     (folder / "train.py").write_text(program)
-    command = [sys.executable, "-m", "trainloud", "check", "--budget", "60s", "--out", "out", *options, "train.py"]
+    command = [sys.executable, "-m", "trainloud", "check", "--budget", "5m", "--out", "out", *options, "train.py"]
     done = subprocess.run(
         command, cwd=folder, env=environment(), capture_output=True, text=True, input=stdin, timeout=200
     )  # fmt: skip

@@ -28,7 +28,7 @@ class Probe:
         """Pairs of the same shape and values, by name."""
         groups: dict[tuple[int, ...], list[tuple[str, torch.Tensor]]] = {}
         for name, p in list(module.named_parameters(remove_duplicate=False))[:MOST_PARAMETERS]:
-            if p.dim() == 2 and p.numel() >= LEAST_ELEMENTS and not torch.nn.parameter.is_lazy(p):
+            if not torch.nn.parameter.is_lazy(p) and p.dim() == 2 and p.numel() >= LEAST_ELEMENTS:
                 groups.setdefault(tuple(p.shape), []).append((name, p))
         found = []
         for group in groups.values():
