@@ -36,7 +36,7 @@ def judge(runs: Runs) -> Finding:
             early += 1
     if early:
         return unknown(f"{early} arguments have no effect so far, but fewer than {LEAST_STEP} steps were made")
-    return passed(f"each of {asked} arguments that vary between examples moved the outputs", arguments=asked)
+    return passed(f"all arguments that vary between examples ({asked}) moved the outputs", arguments=asked)
 
 
 def _asked(a: Argument) -> bool:
