@@ -15,10 +15,13 @@ BELOW = {
     "checks": {"core", "experiments"},
     "report": {"core"},
     "experiments": {"core"},
+    "data": {"core"},
     "settings": {"core", "experiments"},
     "verdict": {"core", "stage", "experiments", "checks", "report", "settings"},
-    "session": {"core", "stage", "experiments", "checks", "report", "settings", "verdict"},
-    "cli": {"session"},
+    "session": {"core", "data", "stage", "experiments", "checks", "report", "settings", "verdict"},
+    "inspection": {"core", "data", "checks", "report", "settings"},
+    "explain": {"checks", "data", "report"},
+    "cli": {"session", "inspection", "explain"},
     "__main__": {"cli"},
 }
 
@@ -59,7 +62,9 @@ def test_core_needs_the_standard_library_only(path: Path) -> None:
     assert tops <= set(sys.stdlib_module_names) | {"trainloud"}
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if room_of(p) in ("checks", "report", "core")], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "path", [p for p in FILES if room_of(p) in ("checks", "report", "core", "data")], ids=lambda p: p.name
+)
 def test_judging_and_reporting_need_no_torch(path: Path) -> None:
     top_level = [n for n in ast.parse(path.read_text()).body if isinstance(n, (ast.Import, ast.ImportFrom))]
     names = {a.name for n in top_level if isinstance(n, ast.Import) for a in n.names}

@@ -16,9 +16,10 @@ from typing import Any
 
 from rich.console import Console
 
-from trainloud.checks.catalogue import catalogue, vocabulary
+from trainloud.checks.catalogue import catalogue
 from trainloud.core.check import Runs
 from trainloud.core.trace import Trace, read_run
+from trainloud.data.names import inspector_names
 from trainloud.experiments.conduct import Conducted, conduct, standard_input
 from trainloud.experiments.laboratory import Laboratory, Script
 from trainloud.report import github, html, sarif, text
@@ -68,7 +69,7 @@ def watch(**options: Any) -> int:
 def _session(asked: Options, own_code: bool) -> int:
     console = Console(stderr=True, highlight=False, quiet=asked.quiet)
     try:
-        chosen = settings(asked.fail_on, asked.select, asked.ignore, catalogue(), asked.budget)
+        chosen = settings(asked.fail_on, asked.select, asked.ignore, catalogue(), asked.budget, inspector_names())
         command = _command(asked.script, asked.args, asked.module)
     except SettingsError as error:
         Console(stderr=True, highlight=False).print(f"trainloud: {error}", markup=False, soft_wrap=True)
@@ -196,29 +197,3 @@ def _save(result: Result, folder: Path) -> None:
 
 def _explanations() -> dict[str, Any]:
     return {name: e.explanation for name, e in catalogue().items()}
-
-
-def explain(name: str | None, everything: bool) -> int:
-    """Print what a check says of itself."""
-    console = Console(highlight=False)
-    known = catalogue()
-    if not name or everything:
-        for fault, entry in known.items():
-            if everything:
-                text.explain_text(entry.explanation, fault, entry.check, console)
-            else:
-                line = f"{fault:40} {entry.explanation.question}"
-                console.print(line, markup=False, overflow="ellipsis", no_wrap=True)
-        return 0
-    if name not in known and name in vocabulary():
-        console.print(f"{name}: {vocabulary()[name]['what']}", markup=False)
-        console.print(f"It shows so: {vocabulary()[name]['shows']}", markup=False)
-        console.print("trainloud has no check for it yet.")
-        return 0
-    if name not in known:
-        close = [f for f in known if name in f] or [f for f in known if set(name.split("-")) & set(f.split("-"))]
-        hint = f"; did you mean {', '.join(close[:4])}?" if close else ""
-        Console(stderr=True).print(f"trainloud: no check is named {name!r}{hint}", markup=False)
-        return WRONG_USE
-    text.explain_text(known[name].explanation, name, known[name].check, console)
-    return 0

@@ -38,16 +38,22 @@ def settings(
     ignore: Iterable[str],
     known: Iterable[str],
     budget: str | None = None,
+    others: Iterable[str] = (),
 ) -> Settings:
-    """Options over the nearest pyproject.toml over the defaults. Raises SettingsError."""
+    """Options over the nearest pyproject.toml over the defaults. Raises SettingsError.
+
+    pyproject.toml serves several commands: of its names, the `others` belong to another one and are left out.
+    """
     table = _table()
     names = set(known)
-    chosen = split(select) or split(_strings(table, "select"))
-    dropped = dict.fromkeys(split(_strings(table, "ignore")), "pyproject.toml")
+    elsewhere = set(others) - names
+    here = [n for n in split(_strings(table, "select")) if n not in elsewhere]
+    chosen = split(select) or tuple(here)
+    dropped = {n: "pyproject.toml" for n in split(_strings(table, "ignore")) if n not in elsewhere}
     dropped |= dict.fromkeys(split(ignore), "--ignore")
     for name in (*chosen, *dropped):
         if name not in names:
-            raise SettingsError(f"no check is named {name!r}; `trainloud explain --all` lists them")
+            raise SettingsError(f"no check is named {name!r}; `trainloud explain` lists them")
     level = fail_on or table.get("fail-on", "warning")
     if level not in FAIL_ON:
         raise SettingsError(f"fail-on is {level!r}; it must be one of {', '.join(FAIL_ON)}")

@@ -14,7 +14,7 @@ from trainloud.core.check import Explanation
 from trainloud.core.place import Place
 from trainloud.core.records import Door, End, LossSample, Network, Pass, Prediction, Start, Step, Tensor, Unseen
 from trainloud.core.trace import Trace
-from trainloud.report import doors, html
+from trainloud.report import doors, html, pages
 from trainloud.report.figures import chance_level, dynamics, evaluations, loss_figure, mean_loss, running_mean
 
 EVIL = "<script>alert(1)</script>"
@@ -311,4 +311,4 @@ def test_evidence_is_short_and_json():
     page = Page(html.render(sample.result(findings=(long,))))
     assert re.search(r"\.\.\. \(4,890 characters\)", page.words)
     assert 'bad ["nan"] yes true' in page.words
-    assert json.loads(html._short([1, {"a": None}])) == [1, {"a": None}]
+    assert json.loads(pages.short([1, {"a": None}])) == [1, {"a": None}]

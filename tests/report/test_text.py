@@ -7,10 +7,10 @@ import pytest
 from rich.console import Console
 
 from report import sample
-from trainloud.core.check import Check, Explanation
+from trainloud.core.check import Explanation
 from trainloud.core.finding import passed, unknown
 from trainloud.core.place import Place
-from trainloud.report.text import explain_text, render
+from trainloud.report.text import Page, explain_text, render
 
 
 def printed(result, width=80, verbose=False, **options) -> str:
@@ -152,11 +152,10 @@ Source: torch documentation of cross_entropy.
 
 
 def test_explain():
-    check = Check(
-        "softmax-before-cross-entropy", "error", "proof", lambda runs: passed(""), ("final-bias-not-initialised",)
-    )
+    name, how = "softmax-before-cross-entropy", "from one run, without another"
+    page = Page(name, "error", "proof", Explanation(DOCSTRING), how, ("final-bias-not-initialised",))
     console = Console(file=io.StringIO(), width=80)
-    explain_text(Explanation(DOCSTRING), check.fault, check, console)
+    explain_text(page, console)
     assert console.file.getvalue().splitlines() == [
         "softmax-before-cross-entropy  error  (proof)",
         "",
@@ -177,4 +176,5 @@ def test_explain():
         "How it is told",
         "    from one run, without another",
         "    explains also: final-bias-not-initialised",
+        "",
     ]

@@ -3,14 +3,14 @@
 import importlib
 import pkgutil
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 from trainloud import checks
 from trainloud.core.check import Check, Explanation, Runs
-from trainloud.core.finding import Finding, unknown
+from trainloud.core.finding import Finding, declared, unknown
 
 TROUBLE = (  # what many a fault of another kind ends in: told by runs with one thing changed
     "learning-rate-too-high",
@@ -80,15 +80,4 @@ def ask(entry: Entry, runs: Runs) -> Finding:
         found = check.judge(runs)
     except Exception as error:
         found = unknown(f"the check itself failed: {type(error).__name__}: {error}")
-    return replace(
-        found,
-        fault=check.fault,
-        severity=_at_most(found.severity or check.severity, found.basis or check.basis),
-        basis=found.basis or check.basis,
-        remedy=found.remedy or entry.explanation.section("Remedy"),
-    )
-
-
-def _at_most(severity: str, basis: str):  # type: ignore[no-untyped-def]
-    """A heuristic is never an error."""
-    return "warning" if basis == "heuristic" and severity == "error" else severity
+    return declared(found, check.fault, check.severity, check.basis, entry.explanation.section("Remedy"))

@@ -1,8 +1,10 @@
 """What a check answers."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from trainloud.core.example import Exhibit
 from trainloud.core.place import Place
 
 Outcome = Literal["fired", "passed", "unknown"]
@@ -38,6 +40,8 @@ class Finding:
     fault: str = ""
     symptoms: tuple["Finding", ...] = ()
     """Findings that this one explains, folded under it."""
+    exhibits: tuple[Exhibit, ...] = ()
+    """Examples of the data that show it; empty for a fault of a script."""
 
 
 def fired(
@@ -49,11 +53,21 @@ def fired(
     severity: Severity | None = None,
     basis: Basis | None = None,
     remedy: str = "",
+    exhibits: Sequence[Exhibit] = (),
     **evidence: Any,
 ) -> Finding:
     """The fault is there. `severity`, `basis` and `remedy` override what the check declares."""
     return Finding(
-        "fired", measured, expected, where, first_step, evidence, severity=severity, basis=basis, remedy=remedy
+        "fired",
+        measured,
+        expected,
+        where,
+        first_step,
+        evidence,
+        severity=severity,
+        basis=basis,
+        remedy=remedy,
+        exhibits=tuple(exhibits),
     )
 
 
@@ -65,3 +79,16 @@ def passed(measured: str, **evidence: Any) -> Finding:
 def unknown(reason: str) -> Finding:
     """The question could not be answered, and why. Never shown as passed."""
     return Finding("unknown", reason)
+
+
+def declared(found: Finding, fault: str, severity: Severity, basis: Basis, remedy: str) -> Finding:
+    """The finding with what its check or inspector declares filled in; a heuristic is never an error."""
+    basis = found.basis or basis
+    severity = found.severity or severity
+    return replace(
+        found,
+        fault=fault,
+        severity="warning" if basis == "heuristic" and severity == "error" else severity,
+        basis=basis,
+        remedy=found.remedy or remedy,
+    )

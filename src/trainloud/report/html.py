@@ -1,41 +1,19 @@
 """report.html: one file, no network, readable without JavaScript. The words and marks are in `templates/`."""
 
-import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from trainloud import __version__
 from trainloud.core.check import Explanation
-from trainloud.core.finding import Finding
-from trainloud.core.jsonable import encode
 from trainloud.core.place import Place
 from trainloud.core.records import End, Unseen
 from trainloud.core.trace import Trace
 from trainloud.report.charts import Table, number
 from trainloud.report.doors import entries
 from trainloud.report.figures import dynamics, evaluations, loss_figure
+from trainloud.report.pages import item, page
 from trainloud.report.result import Result
-
-EVIDENCE = 600  # characters of one value of a finding's evidence
-
-
-@dataclass(frozen=True)
-class Item:
-    """A finding as the template shows it."""
-
-    finding: Finding
-    where: str
-    anchor: str
-    evidence: tuple[tuple[str, str], ...]
-    question: str
-    why: str
-    symptoms: tuple["Item", ...] = ()
 
 
 def render(result: Result, explanations: Mapping[str, Explanation] | None = None) -> str:
@@ -46,11 +24,11 @@ def render(result: Result, explanations: Mapping[str, Explanation] | None = None
         return result.at(place) or "-"
 
     known = explanations or {}
-    return _environment().get_template("report.html").render(
+    return page("report.html").render(
         result=result,
         version=__version__,
         verdict=verdict(result),
-        items=[_item(result, f, known, f"finding-{i + 1}") for i, f in enumerate(result.findings)],
+        items=[item(f, result.at, known, f"finding-{i + 1}") for i, f in enumerate(result.findings)],
         facts=facts(result),
         ending=ending(trace),
         experiments=experiments(result),
@@ -137,36 +115,5 @@ def experiments(result: Result) -> Table | None:
     return Table(header, rows, len(rows))
 
 
-def _item(result: Result, finding: Finding, known: Mapping[str, Explanation], anchor: str) -> Item:
-    explanation = known.get(finding.fault)
-    return Item(
-        finding,
-        result.at(finding.where),
-        anchor,
-        tuple((key, _short(value)) for key, value in finding.evidence.items()),
-        explanation.question if explanation else "",
-        explanation.section("Why it matters") if explanation else "",
-        tuple(_item(result, s, known, f"{anchor}-{i + 1}") for i, s in enumerate(finding.symptoms)),
-    )
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return number(value)
-    text = value if isinstance(value, str) else json.dumps(encode(value), ensure_ascii=False)
-    return text if len(text) <= EVIDENCE else f"{text[:EVIDENCE]} ... ({len(text):,} characters)"
-
-
 def _checks(number_of: int) -> str:
     return f"{number_of} check" + ("" if number_of == 1 else "s")
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("trainloud.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

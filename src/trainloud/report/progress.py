@@ -1,9 +1,10 @@
-"""Which question is being asked by experiment, while it is."""
+"""What is being done, while it is."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 
 @contextmanager
@@ -19,6 +20,29 @@ def progress(console: Console, verbose: bool = False) -> Iterator[Callable[[str,
         return
     with console.status("trainloud: experiments", spinner="dots") as status:
         yield lambda question, done: status.update(f"trainloud: experiment {done + 1}: {_plain(question)}")
+
+
+@contextmanager
+def counted(console: Console) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar with what is done, how many of how many, and the time left, on a terminal; else silence."""
+    if not console.is_terminal or console.quiet:
+        yield lambda what, done, of: None
+        return
+    columns = (TextColumn("trainloud: {task.description}"), BarColumn(20), TextColumn("{task.fields[count]}"))
+    with Progress(*columns, TimeRemainingColumn(compact=True), console=console, transient=True) as bar:
+        task = bar.add_task("opening", total=None, count="")
+        last = ""
+
+        def say(what: str, done: int, of: int) -> None:
+            nonlocal last
+            stage = what if of > 200 else "asking"
+            if stage != last:  # a new stage has a time of its own
+                bar.reset(task, total=of or None, description="")
+                last = stage
+            count = f"{done:,} of {of:,}" if of else ""
+            bar.update(task, description=_plain(what[:60]), completed=done, total=of or None, count=count)
+
+        yield say
 
 
 def _plain(text: str) -> str:

@@ -1,0 +1,1 @@
+"""Inspectors: one question about one defect, one file, in a folder per family."""

@@ -1,0 +1,1 @@
+"""The same example more than once, or in two splits."""

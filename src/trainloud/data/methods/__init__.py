@@ -1,0 +1,1 @@
+"""What inspectors and questions compute with: features, fits, intervals, neighbours."""

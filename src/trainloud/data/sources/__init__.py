@@ -1,0 +1,62 @@
+"""How data is stored: one file a form. Each recognises its own and turns it into a `Dataset`, never guessing silently.
+
+A file here holds `SOURCE`, with `recognises(place) -> str` (how it was recognised, "" if it is not its own) and
+`read(place, asked, limits) -> Dataset` of one part, without splits of its own or with those that it finds inside.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from trainloud.data.dataset import Asked, Dataset, Limits, SourceError
+from trainloud.data.sources.place import Place, place_of
+
+
+@dataclass(frozen=True)
+class Source:
+    """One form of storage."""
+
+    name: str
+    """In words, for messages: "folder of images"."""
+    recognises: Callable[[Place], str]
+    """What speaks for it, in words ("10 folders with images"); "" where it is not this form. Reads little."""
+    read: Callable[[Place, Asked, Limits], Dataset]
+    """Raises SourceError with one clear line."""
+    order: int = 50
+    """Asked in ascending order; the first that recognises the place reads it."""
+
+
+@cache
+def sources() -> tuple[Source, ...]:
+    found = []
+    for item in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{item.name}")
+        if hasattr(module, "SOURCE"):
+            found.append(module.SOURCE)
+    return tuple(sorted(found, key=lambda s: (s.order, s.name)))
+
+
+def open_dataset(data: Any, asked: Asked, limits: Limits, val: Any = None, test: Any = None) -> Dataset:
+    """The data set behind a path, `module:attribute` or object, with further parts as splits "val" and "test".
+
+    Raises SourceError where there is nothing, or nothing that is understood.
+    """
+    parts = {"train": data, "val": val, "test": test}
+    opened = {name: _one(part, asked, limits) for name, part in parts.items() if part is not None}
+    if len(opened) == 1:
+        return opened["train"]
+    from trainloud.data.sources.joined import join
+
+    return join(opened)
+
+
+def _one(data: Any, asked: Asked, limits: Limits) -> Dataset:
+    place = place_of(data)
+    for source in sources():
+        why = source.recognises(place)
+        if why:
+            return source.read(place, asked, limits)
+    raise SourceError(f"{place}: {place.nothing_known()}")
