@@ -90,17 +90,18 @@ def verdict(inspection: Inspection) -> str:
     """The answer in one sentence, with its numbers."""
     answers = inspection.answers
     total = len(answers)
+    many = f"{total} inspector" + ("" if total == 1 else "s")
     fired = sum(a.outcome == "fired" for a in answers)
     passed = sum(a.outcome == "passed" for a in answers)
     rest = f"{passed} passed, {total - fired - passed} could not judge"
     serious = [f for f, _ in flat(inspection.findings) if f.severity != "note"]
     if serious:
-        return f"{fired} of {total} inspectors fired, {serious[0].fault} first of all; {rest}."
+        return f"{fired} of {many} fired, {serious[0].fault} first of all; {rest}."
     if fired:
-        return f"Nothing serious: {fired} of {total} inspectors left a note; {rest}."
+        return f"Nothing serious: {fired} of {many} left a note; {rest}."
     if passed:
-        return f"Nothing fired in {total} inspectors: {rest}."
-    return f"Nothing could be judged, and that is not a pass: {total} inspectors, {rest}."
+        return f"Nothing fired in {many}: {rest}."
+    return f"Nothing could be judged, and that is not a pass: {many}, {rest}."
 
 
 def facts(inspection: Inspection) -> tuple[tuple[str, str], ...]:
