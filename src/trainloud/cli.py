@@ -48,6 +48,13 @@ def _running(command: Any) -> Any:
                 metavar="N",
                 help="End the script after N optimiser steps.",
             ),
+            click.option(
+                "--keep-examples",
+                type=click.IntRange(min=0),
+                default=0,
+                metavar="N",
+                help="Keep the first N examples of each phase in --out, for `trainloud inspect DIR`.",
+            ),
             click.option("--quiet", is_flag=True, help="Print nothing of trainloud's own."),
             click.option("--verbose", is_flag=True, help="List every question that was asked."),
             click.argument("script"),

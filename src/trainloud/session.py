@@ -47,6 +47,7 @@ class Options:
     quiet: bool = False
     verbose: bool = False
     stop_after: int = 0
+    keep_examples: int = 0
     fail_on: str | None = None
     budget: str | None = None
     experiments: bool = True
@@ -96,7 +97,8 @@ def _runs(
     with _ended_in_order(), bench or nullcontext():
         watched = folder / "traces" / "watched"
         began = time.monotonic()
-        ending = run(command, watched, asked.form in DOCUMENTS and not asked.quiet, asked.stop_after)
+        apart = asked.form in DOCUMENTS and not asked.quiet
+        ending = run(command, watched, apart, asked.stop_after, asked.keep_examples)
         traces = read_run(watched)
         if not traces:
             return None, ending

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import tempfile
+import zipfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ class Cache:
         try:
             with np.load(self.folder / f"{name}.npz", allow_pickle=False) as kept:
                 return {k: kept[k] for k in kept.files}
-        except (OSError, ValueError, EOFError, KeyError):
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
             return None
 
     def keep_arrays(self, name: str, arrays: dict[str, np.ndarray]) -> None:

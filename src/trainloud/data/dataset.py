@@ -56,7 +56,9 @@ class Facts:
     odd_cells: int = 0
     """How many such cells there are in all; they are missing in the typed column."""
     padded: int = 0
-    """Cells with white space at an end, removed."""
+    """Cells with white space at an end, removed; texts keep theirs."""
+    numeric: int = 0
+    """Cells of a column of categories or texts that are plain numbers."""
 
 
 @dataclass
@@ -86,6 +88,8 @@ class Dataset:
     """Segmentation: the mask of each row."""
     series: Callable[[int], np.ndarray] | None = None
     """Row -> float32 (channels, time), NaN for missing; lengths may differ."""
+    cells: pa.Table | None = None
+    """The cells as they were written, strings or dictionaries of them; None for data that came typed."""
     troubles: tuple[Trouble, ...] = ()
     notes: tuple[str, ...] = ()
     """What was decided in reading and is worth saying ("split at random by nobody: no validation part was given")."""
@@ -111,6 +115,8 @@ class Asked:
     encoding: str = ""
     labels: str = ""
     """Path of a table with the labels of a flat image folder."""
+    like: Dataset | None = field(default=None, repr=False, compare=False)
+    """The first part, where this is a further one: it is taken for the same."""
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def page(name: str) -> Template:
 
 def _tail(text: str) -> str:
     """The end of a long name, where it differs from its neighbours."""
-    return text if len(text) <= NAME_SHOWN else "…" + text[1 - NAME_SHOWN :]
+    return text if len(text) <= NAME_SHOWN else "…" + text[1 - NAME_SHOWN :].lstrip("/")
 
 
 @cache

@@ -22,14 +22,16 @@ class Ending:
     signal: int | None
 
 
-def run(command: Sequence[str], folder: Path, output_to_stderr: bool = False, stop_after: int = 0) -> Ending:
-    """Run `command` with the terminal's own streams, traces going to `folder`.
+def run(
+    command: Sequence[str], folder: Path, output_to_stderr: bool = False, stop_after: int = 0, examples: int = 0
+) -> Ending:
+    """Run `command` with the terminal's own streams, traces going to `folder`, and this many examples with them.
 
     It ends after `stop_after` optimiser steps, or by itself if that is 0. `output_to_stderr` keeps standard output
     free for a document of trainloud's own. Signals that end a program are passed on to it. Raises OSError when the
     command cannot be started.
     """
-    streams: dict[str, Any] = {"env": environment(folder, stop_after)}
+    streams: dict[str, Any] = {"env": environment(folder, stop_after, examples)}
     streams["stdout"] = sys.stderr if output_to_stderr else None
     if not hasattr(signal, "sigwaitinfo"):
         return _ending(_run_plainly(command, streams))
@@ -83,11 +85,13 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
     return code
 
 
-def environment(folder: Path, stop_after: int = 0) -> dict[str, str]:
+def environment(folder: Path, stop_after: int = 0, examples: int = 0) -> dict[str, str]:
     """The environment of a process that is watched, as are those that it starts."""
     given = {**os.environ, "TRAINLOUD_RUN": str(folder)}
     if stop_after:
         given["TRAINLOUD_STOP_AFTER"] = str(stop_after)
+    if examples:
+        given["TRAINLOUD_KEEP_EXAMPLES"] = str(examples)
     path = given.get("PYTHONPATH")
     given["PYTHONPATH"] = os.pathsep.join([str(BOOT), *([path] if path else [])])
     return given

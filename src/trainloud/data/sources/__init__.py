@@ -7,7 +7,7 @@ A file here holds `SOURCE`, with `recognises(place) -> str` (how it was recognis
 import importlib
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -44,13 +44,14 @@ def open_dataset(data: Any, asked: Asked, limits: Limits, val: Any = None, test:
 
     Raises SourceError where there is nothing, or nothing that is understood.
     """
-    parts = {"train": data, "val": val, "test": test}
-    opened = {name: _one(part, asked, limits) for name, part in parts.items() if part is not None}
-    if len(opened) == 1:
-        return opened["train"]
+    first = _one(data, asked, limits)
+    further = {name: part for name, part in (("val", val), ("test", test)) if part is not None}
+    if not further:
+        return first
     from trainloud.data.sources.joined import join
 
-    return join(opened)
+    like = replace(asked, like=first)
+    return join({"train": first, **{name: _one(part, like, limits) for name, part in further.items()}}, limits)
 
 
 def _one(data: Any, asked: Asked, limits: Limits) -> Dataset:

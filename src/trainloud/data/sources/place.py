@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,10 +69,15 @@ class Place:
 def identity_of(path: Path) -> str:
     """Digest of name, size and time of change of a file, or of all files below a folder."""
     digest = hashlib.sha256()
-    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
-    for file in files:
-        info = file.stat()
-        digest.update(f"{file.absolute()}\0{info.st_size}\0{info.st_mtime_ns}\n".encode(errors="surrogateescape"))
+    root = os.path.abspath(path)
+    names = [root] if path.is_file() else (os.path.join(f, n) for f, _, found in os.walk(root) for n in found)
+    for name in sorted(names):
+        try:
+            info = os.stat(name)
+        except OSError:  # a broken link, or gone since
+            continue
+        if stat.S_ISREG(info.st_mode):
+            digest.update(f"{name}\0{info.st_size}\0{info.st_mtime_ns}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
@@ -109,4 +115,6 @@ def _imported(word: str) -> Any:
             found = getattr(found, part)
     except (ImportError, AttributeError) as error:
         raise SourceError(f"{word}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise SourceError(f"{word}: importing {module} raised {type(error).__name__}: {error}") from error
     return found

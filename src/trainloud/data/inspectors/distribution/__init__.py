@@ -1,0 +1,1 @@
+"""How the examples are distributed, over classes and over splits."""

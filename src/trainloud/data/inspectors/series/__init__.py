@@ -1,0 +1,1 @@
+"""Series: dead channels, gaps, clipped values, stuck sensors, levels that shift, lengths."""

@@ -1,0 +1,1 @@
+"""Whether the splits keep apart what must be kept apart."""
