@@ -270,6 +270,15 @@ def test_pictures_without_masks_and_masks_without_pictures_are_said(tmp_path: Pa
     assert len(data) == 21
 
 
+def test_a_test_part_without_masks_leaves_the_others_theirs(tmp_path: Path) -> None:
+    fill(tmp_path, [*(f"one/images/{i}.png" for i in range(6)), "two/a.png", "two/b.png"])
+    fill(tmp_path, [f"one/masks/{i}.png" for i in range(6)], mask)
+    data = open_dataset(tmp_path / "one", Asked(), Limits(), test=tmp_path / "two")
+    assert data.recognised.task == "segmentation" and sizes(data) == {"train": 6, "test": 2}
+    assert data.masks is not None
+    assert [data.masks.given(i) for i in range(8)] == [True] * 6 + [False] * 2  # type: ignore[attr-defined]
+
+
 # idx ----------------------------------------------------------------------------------------------------------------
 
 

@@ -96,6 +96,18 @@ def test_semicolons_with_decimal_commas(opened: Open) -> None:
 def test_prose_is_no_table(opened: Open) -> None:
     text = "It was the best, of times.\nIt was the worst, of times, too.\nFoo, bar.\n" * 10
     assert opened(text, "t.txt").recognised.kind == "characters"
+    even = "".join(f"Over the hills and far away, verse {i}\n" for i in range(60))
+    assert opened(even, "t.txt").recognised.kind == "characters", "each line has one comma, and is a sentence"
+    letters = "".join(f"{'pe'[i % 2]},{'xsn'[i % 3]},{'yn'[i % 2]}\n" for i in range(60))
+    assert opened(letters, "t.data").recognised.kind == "table"
+
+
+def test_a_wrong_guess_is_overridden(opened: Open) -> None:
+    even = "".join(f"Over the hills and far away, verse {i}\n" for i in range(60))
+    assert opened(even, "t.txt", separator=",").table.num_columns == 2
+    assert opened(even, "t.txt", kind="table").recognised.kind == "table"
+    with pytest.raises(SourceError, match="no line has the separator ';'"):
+        opened(TABLE, separator=";")
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,10 @@ def write(root: Path, files: dict[str, str | bytes]) -> None:
 
 def test_class_folders_under_splits(tmp_path: Path) -> None:
     files: dict[str, str | bytes] = {
-        f"imdb/{s}/{c}/{i}_7.txt": f"A {c} review, {i}" for s in ("train", "test") for c in ("pos", "neg") for i in range(40)
+        f"imdb/{s}/{c}/{i}_7.txt": f"A {c} review, {i}"
+        for s in ("train", "test")
+        for c in ("pos", "neg")
+        for i in range(40)
     }
     files |= {f"imdb/train/unsup/{i}_0.txt": f"A review, {i}" for i in range(10)}
     files |= {"imdb/README": "about", "imdb/imdb.vocab": "a\nb", "imdb/train/urls_pos.txt": "http://x"}
@@ -334,7 +337,10 @@ def test_short_texts_that_repeat_are_no_near_duplicates() -> None:
 
 
 def test_one_mould_is_not_judged() -> None:
-    of = [f"The patient with the number {i} was admitted to the ward on day {i * 7 % 31} and sent home" for i in range(300)]
+    of = [
+        f"The patient with the number {i} was admitted to the ward on day {i * 7 % 31} and sent home"
+        for i in range(300)
+    ]
     found = asked("near-duplicate-texts", texts(of))
     assert found.outcome == "unknown" and "made from one mould" in found.measured
 
@@ -343,7 +349,9 @@ def test_texts_of_a_small_alphabet_are_compared_by_longer_runs() -> None:
     chance = np.random.default_rng(0)
     of = ["".join(chance.choice(list("acgt"), 2000)) for _ in range(100)]
     found = asked("near-duplicate-texts", texts([*of, of[3][:250] + "tt" + of[3][252:]]))
-    assert found.outcome == "fired" and found.evidence["members"] == [[3, 100]] and "runs of 9 letters" in found.measured
+    assert (
+        found.outcome == "fired" and found.evidence["members"] == [[3, 100]] and "runs of 9 letters" in found.measured
+    )
 
 
 def test_real_texts(shared: Shared) -> None:

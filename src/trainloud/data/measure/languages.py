@@ -31,8 +31,9 @@ LEAST_LEAD = 2.0  # times as many as of the next language
 
 
 def script_letters(data: np.ndarray, offsets: np.ndarray, latin: np.ndarray, wide: np.ndarray) -> np.ndarray:
-    """(n, scripts) int32: letters of each script in each text; `latin` counts A to Z, `wide` characters beyond ASCII."""
-    out = np.zeros((len(offsets) - 1, len(SCRIPTS)), np.int32)
+    """(n, scripts) int32: letters of each script in each text; `latin` counts A to Z, `wide` characters beyond "
+    "ASCII."""
+    out: np.ndarray = np.zeros((len(offsets) - 1, len(SCRIPTS)), np.int32)
     out[:, 0] = latin
     if wide.any():
         for script, first, last in _RANGES:

@@ -36,7 +36,8 @@ def measure(data: Dataset, limits: Limits, cache: Cache, tell: Tell) -> Measured
     """Axes and content digests of the series; of a series of steps the digests alone."""
     if data.series is None:
         return _steps(data, limits, cache)
-    parts, errors = [], {}
+    parts: list[dict[str, np.ndarray]] = []
+    errors: dict[int, str] = {}
     for first in range(0, len(data), CHUNK):
         rows = range(first, min(first + CHUNK, len(data)))
         kept = cache.arrays(f"series-{first}")
@@ -49,7 +50,9 @@ def measure(data: Dataset, limits: Limits, cache: Cache, tell: Tell) -> Measured
         parts.append(kept)
     tell("measuring the series", len(data), len(data))
     names = sorted({k for p in parts for k in p}, key=lambda k: (k not in UNITS, k))
-    whole = {k: np.concatenate([p.get(k, np.full(len(p["content"]), np.nan, np.float32)) for p in parts]) for k in names}
+    whole = {
+        k: np.concatenate([p.get(k, np.full(len(p["content"]), np.nan, np.float32)) for p in parts]) for k in names
+    }
     content = whole.pop("content")
     whole = {k: v for k, v in whole.items() if np.isfinite(v).any()}
     units = {k: UNITS.get(k, "") for k in whole}
@@ -66,7 +69,9 @@ def _steps(data: Dataset, limits: Limits, cache: Cache) -> Measured:
 
 def _chunk(data: Dataset, rows: Sequence[int]) -> tuple[dict[str, np.ndarray], dict[int, str]]:
     """Name -> one entry a row, and why rows could not be read."""
-    n, found, errors = len(rows), {"content": np.zeros((len(rows), 2), np.uint64)}, {}
+    n = len(rows)
+    found: dict[str, np.ndarray] = {"content": np.zeros((n, 2), np.uint64)}
+    errors: dict[int, str] = {}
     for batch in _batches(data, rows, errors):
         for shape in sorted({s.shape for _, s in batch}):
             places = np.array([row - rows[0] for row, s in batch if s.shape == shape])
@@ -77,9 +82,7 @@ def _chunk(data: Dataset, rows: Sequence[int]) -> tuple[dict[str, np.ndarray], d
     return found, errors
 
 
-def _batches(
-    data: Dataset, rows: Sequence[int], errors: dict[int, str]
-) -> Iterator[list[tuple[int, np.ndarray]]]:
+def _batches(data: Dataset, rows: Sequence[int], errors: dict[int, str]) -> Iterator[list[tuple[int, np.ndarray]]]:
     assert data.series is not None
     batch, size = [], 0
     for row in rows:

@@ -4,6 +4,7 @@ Everything is counted on the bytes of UTF-8, many texts at once. Contents are co
 text as it is given, letter case, white space and Unicode form included.
 """
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -68,7 +69,9 @@ _TAGS = (
     "|tr|tt|u|ul"
 )
 # Tags of HTML, and entities; " #39;" is an entity that lost its ampersand.
-MARKUP = rf"(?i)</?(?:{_TAGS})(?:\s[^<>]{{0,400}})?/?>|&(?:[a-z]{{2,8}}|#[0-9]{{1,6}}|#x[0-9a-f]{{1,5}});|#[0-9]{{2,4}};"
+MARKUP = (
+    rf"(?i)</?(?:{_TAGS})(?:\s[^<>]{{0,400}})?/?>|&(?:[a-z]{{2,8}}|#[0-9]{{1,6}}|#x[0-9a-f]{{1,5}});|#[0-9]{{2,4}};"
+)
 LINKS = r"(?i)https?://|\bwww\.[a-z0-9]"
 
 
@@ -91,7 +94,7 @@ def measure(data: Dataset, limits: Limits, cache: Cache, tell: Tell) -> Measured
 def _pieces(texts: pa.ChunkedArray) -> Sequence[pa.ChunkedArray]:
     """The texts in runs of about PIECE bytes."""
     bounds = [row for row, _ in blocks(texts, PIECE)] + [len(texts)]
-    return [texts.slice(a, b - a) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [texts.slice(a, b - a) for a, b in itertools.pairwise(bounds)]
 
 
 def assembled(parts: Sequence[dict[str, np.ndarray]]) -> Measured:
@@ -165,7 +168,7 @@ def _distinct(hashes: np.ndarray, text: np.ndarray, n: int) -> np.ndarray:
     """(n,) how many different words each text has: texts in the upper 24 bits of a key, the words' hash below."""
     assert n < 1 << 24
     key = np.sort((text.astype(np.uint64) << np.uint64(40)) | (hashes >> np.uint64(24)))
-    new = np.ones(len(key), bool)
+    new: np.ndarray = np.ones(len(key), bool)
     new[1:] = key[1:] != key[:-1]
     return np.bincount((key[new] >> np.uint64(40)).astype(np.int64), minlength=n)
 
@@ -178,7 +181,7 @@ def _entropy(data: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     for first in range(0, n, ENTROPY_CELLS // 256):
         last = min(first + ENTROPY_CELLS // 256, n)
         span = data[offsets[first] : offsets[last]]
-        owner = np.repeat(np.arange(last - first), size[first:last])
+        owner: np.ndarray = np.repeat(np.arange(last - first), size[first:last])
         histogram = np.bincount(owner * 256 + span, minlength=(last - first) * 256)
         filled = np.flatnonzero(histogram)
         c = histogram[filled].astype(np.float64)
@@ -193,7 +196,7 @@ def _pairs(data: np.ndarray, offsets: np.ndarray, wide: np.ndarray) -> np.ndarra
     """(n,) control characters U+0080 to U+009F, but U+0085, which is a line end."""
     if not wide.any():
         return np.zeros(len(wide), np.int64)
-    hit = np.zeros(len(data), bool)
+    hit: np.ndarray = np.zeros(len(data), bool)
     hit[:-1] = (data[:-1] == 0xC2) & (data[1:] < 0xA0) & (data[1:] != 0x85)
     return counts(hit, offsets)
 
@@ -202,14 +205,14 @@ def _triples(data: np.ndarray, offsets: np.ndarray, wide: np.ndarray) -> np.ndar
     """(n,) characters U+FFFD, which stand for bytes that could not be read."""
     if not wide.any():
         return np.zeros(len(wide), np.int64)
-    hit = np.zeros(len(data), bool)
+    hit: np.ndarray = np.zeros(len(data), bool)
     hit[:-2] = (data[:-2] == 0xEF) & (data[1:-1] == 0xBF) & (data[2:] == 0xBD)
     return counts(hit, offsets)
 
 
 def _matches(texts: pa.Array, pattern: str, which: np.ndarray) -> np.ndarray:
     """(n,) matches of the pattern in the texts that may hold one."""
-    out = np.zeros(len(texts), np.int64)
+    out: np.ndarray = np.zeros(len(texts), np.int64)
     rows = np.flatnonzero(which)
     if len(rows):
         out[rows] = pc.count_substring_regex(texts.take(pa.array(rows)), pattern).to_numpy(zero_copy_only=False)

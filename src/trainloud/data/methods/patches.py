@@ -1,9 +1,9 @@
 """Marks at a fixed place: what a few pixels at one place of the thumbnails tell of each class.
 
-Two ways, for content tells classes too, but not like this:
+Content tells classes too, but not like this:
 
-- `contrasts`: how much brighter a place is than the ring around it. A mark lifts the area under the ROC curve at its own
-  place and nowhere around; content, whose contours are long and vary, lifts it over a neighbourhood.
+- `contrasts`: how much brighter a place is than the ring around it. A mark lifts the area under the ROC curve at its
+  own place and nowhere around; content, whose contours are long and vary, lifts it over a neighbourhood.
 - `stamps`: a place that has one and the same colour in most pictures of a class and hardly ever in others.
 """
 
@@ -57,7 +57,8 @@ class Stamp(NamedTuple):
 def inside(pictures: np.ndarray, frame: int) -> np.ndarray:
     """(n, side, side) bool: what is picture, not the frame of one grey level around it."""
     flat = (pictures == frame).all(axis=3)
-    return _span(flat.all(axis=2))[:, :, None] & _span(flat.all(axis=1))[:, None, :]
+    down, right = (_span(np.asarray(flat.all(axis=axis))) for axis in (2, 1))
+    return down[:, :, None] & right[:, None, :]
 
 
 def _span(flat: np.ndarray) -> np.ndarray:
@@ -65,7 +66,8 @@ def _span(flat: np.ndarray) -> np.ndarray:
     side = flat.shape[1]
     first, last = np.argmin(flat, axis=1), side - np.argmin(flat[:, ::-1], axis=1)
     line = np.arange(side)
-    return (line >= first[:, None]) & (line < last[:, None]) & ~flat.all(axis=1)[:, None]
+    blank = np.asarray(flat.all(axis=1))
+    return (line >= first[:, None]) & (line < last[:, None]) & ~blank[:, None]
 
 
 def contrasts(pictures: np.ndarray, within: np.ndarray, labels: np.ndarray, classes: int) -> list[Peak]:
@@ -73,7 +75,7 @@ def contrasts(pictures: np.ndarray, within: np.ndarray, labels: np.ndarray, clas
     bool, (n,) 0 .. classes-1."""
     side = pictures.shape[1]
     grey = bool((pictures == pictures[..., :1]).all())
-    mask = within.astype(np.float32)
+    mask: np.ndarray = within.astype(np.float32)
     around = _core_and_ring(mask)
     known = (around[0] >= CORE * CORE / 2) & (around[1] >= (RING * RING - GAP * GAP) / 3)
     found = []
@@ -103,11 +105,11 @@ def _core_and_ring(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _areas(level: np.ndarray, labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
     """(classes, places) area under the ROC curve and its standard error where nothing is told: `level` is (places, n),
     LEVELS for unknown. 0.5 where a side has fewer than FEWEST pictures."""
-    places, n = level.shape
+    places, _n = level.shape
     width = LEVELS + 1
     step = max(CELLS // (classes * width), 1)
     area, error = np.full((classes, places), 0.5), np.full((classes, places), np.inf)
-    own = labels * width
+    own: np.ndarray = labels * width
     for first in range(0, places, step):
         part = level[first : first + step]
         keys = part + own + (np.arange(len(part)) * (classes * width))[:, None]

@@ -53,7 +53,7 @@ def alike(texts: pa.ChunkedArray, rows: np.ndarray, least: float, seed: int = 0)
     """Pairs of the texts of `rows` (ascending) whose similarity is at least `least`."""
     chosen = texts.take(pa.array(rows)) if len(rows) < len(texts) else texts
     size, chance = _size(chosen, seed)
-    nothing = np.zeros(0, np.int64)
+    nothing: np.ndarray = np.zeros(0, np.int64)
     if not size:
         return Alike(nothing, nothing, np.zeros(0), 0, chance, 0, 0)
     keys, long = _keys(chosen, size)
@@ -78,7 +78,7 @@ def groups(first: np.ndarray, second: np.ndarray) -> list[np.ndarray]:
         if (root == before).all():
             break
     order = np.argsort(root, kind="stable")
-    cuts = np.flatnonzero(np.diff(root[order])) + 1
+    cuts: np.ndarray = np.flatnonzero(np.diff(root[order])) + 1
     found = [nodes[g] for g in np.split(order, cuts)] if len(order) else []
     return sorted(found, key=lambda g: (-len(g), int(g[0])))
 
@@ -104,7 +104,7 @@ def shingle_hashes(data: np.ndarray, offsets: np.ndarray, size: int) -> tuple[np
     at = np.concatenate([[0], np.cumsum(number)])
     where = np.arange(at[-1]) + np.repeat(offsets[:-1] - at[:-1], number)
     loaded = eight(data)
-    hashed = np.zeros(len(where), np.uint64)
+    hashed: np.ndarray = np.zeros(len(where), np.uint64)
     for start in range(0, size, 8):
         mask = np.uint64((1 << 8 * min(8, size - start)) - 1)
         hashed = mix(hashed + (loaded[where + start] & mask))
@@ -113,12 +113,13 @@ def shingle_hashes(data: np.ndarray, offsets: np.ndarray, size: int) -> tuple[np
 
 def _keys(texts: pa.ChunkedArray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """(m, BANDS) uint64 keys of the texts that are long enough, and the number of each such text."""
-    keys, long = [], []
+    keys: list[np.ndarray] = []
+    long: list[np.ndarray] = []
     for first, part in blocks(texts, 4 << 20):
         hashed, at = shingle_hashes(*plain(*flat(part)), size)
         number = np.diff(at)
         enough = np.flatnonzero(number >= SHORTEST)
-        owner = np.repeat(np.arange(len(part)), number)
+        owner: np.ndarray = np.repeat(np.arange(len(part)), number)
         least = np.full(len(part) * BINS, _EMPTY)
         # The upper six bits choose the bin, the lower 32 are the value whose least is kept.
         np.minimum.at(least, owner * BINS + (hashed >> np.uint64(58)).astype(np.int64), hashed.astype(np.uint32))
@@ -137,8 +138,8 @@ def _densified(least: np.ndarray) -> np.ndarray:
 def _banded(least: np.ndarray) -> np.ndarray:
     """(m, BANDS) uint64: one key for the values of each band. Bins lie far apart in a band, as neighbours may hold one
     value."""
-    four = least.reshape(-1, PER_BAND, BANDS).astype(np.uint64)
-    key = np.zeros((len(least), BANDS), np.uint64)
+    four: np.ndarray = least.reshape(-1, PER_BAND, BANDS).astype(np.uint64)
+    key: np.ndarray = np.zeros((len(least), BANDS), np.uint64)
     for i in range(PER_BAND):
         key = mix(key + four[:, i])
     return key
@@ -180,20 +181,22 @@ def _jaccard(texts: pa.ChunkedArray, a: np.ndarray, b: np.ndarray, size: int) ->
     hashes, owners = [], []
     for first, part in blocks(texts.take(pa.array(used)), 4 << 20):
         hashed, at = shingle_hashes(*plain(*flat(part)), size)
-        owner = np.repeat(np.arange(first, first + len(part)), np.diff(at))
+        owner: np.ndarray = np.repeat(np.arange(first, first + len(part)), np.diff(at))
         order = np.lexsort((hashed, owner))
         hashed, owner = hashed[order], owner[order]
-        new = np.ones(len(hashed), bool)
+        new: np.ndarray = np.ones(len(hashed), bool)
         new[1:] = (hashed[1:] != hashed[:-1]) | (owner[1:] != owner[:-1])
         hashes.append(hashed[new])
         owners.append(owner[new])
     sets, owner = np.concatenate(hashes), np.concatenate(owners)
-    begin = np.searchsorted(owner, np.arange(len(used) + 1))
+    begin = np.asarray(np.searchsorted(owner, np.arange(len(used) + 1)))
     sizes = np.diff(begin)
     left, right = numbers[: len(a)], numbers[len(a) :]
     pair = np.concatenate([np.repeat(np.arange(len(a)), sizes[left]), np.repeat(np.arange(len(a)), sizes[right])])
     ends = np.concatenate([sizes[left], sizes[right]])
-    where = np.arange(int(ends.sum())) + np.repeat(np.concatenate([begin[left], begin[right]]) - np.cumsum(ends) + ends, ends)
+    where = np.arange(int(ends.sum())) + np.repeat(
+        np.concatenate([begin[left], begin[right]]) - np.cumsum(ends) + ends, ends
+    )
     order = np.lexsort((sets[where], pair))
     value, pair = sets[where][order], pair[order]
     twice = (value[1:] == value[:-1]) & (pair[1:] == pair[:-1])

@@ -12,7 +12,7 @@ LONGEST = 1 << 20  # characters of one text that are looked at; lengths are coun
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2**64 divided by the golden ratio, odd
 _MASKS = np.array([(1 << 8 * k) - 1 for k in range(9)], np.uint64)  # keeps the first k of eight bytes
 
-_ascii = np.arange(256, dtype=np.uint8)
+_ascii: np.ndarray = np.arange(256, dtype=np.uint8)
 UPPER = (_ascii >= 65) & (_ascii <= 90)
 LOWER_LETTER = (_ascii >= 97) & (_ascii <= 122)
 DIGIT = (_ascii >= 48) & (_ascii <= 57)
@@ -96,7 +96,8 @@ def words(data: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray
     """Where each word begins, its length in bytes, and its text's number: runs of letters, digits and "_"; every
     character beyond ASCII counts as a letter. No word reaches over two texts."""
     if not len(data):
-        return (np.zeros(0, np.int64),) * 3
+        nothing: np.ndarray = np.zeros(0, np.int64)
+        return nothing, nothing, nothing
     inside = WORD[data]
     starts, ends = inside.copy(), inside.copy()
     starts[1:] &= ~inside[:-1]
@@ -105,7 +106,8 @@ def words(data: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray
     starts[edges] = inside[edges]
     ends[edges - 1] = inside[edges - 1]
     begin = np.flatnonzero(starts)
-    return begin, np.flatnonzero(ends) + 1 - begin, np.searchsorted(offsets, begin, side="right") - 1
+    text = np.asarray(np.searchsorted(offsets, begin, side="right"))
+    return begin, np.flatnonzero(ends) + 1 - begin, text - 1
 
 
 def plain(data: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -25,6 +25,9 @@ class Squares:
     def __len__(self) -> int:
         return len(self.thumbs)
 
+    def taken(self, rows: np.ndarray) -> "Subset":
+        return Subset(self, rows)
+
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
         out = np.asarray(self.thumbs[rows])
         key = self.high[rows].astype(np.int64) * (SIDE + 1) + self.wide[rows]
@@ -39,6 +42,19 @@ class Squares:
             part = np.tensordot(part, enlarging(wide), (1, 1))  # (m, 3, SIDE, SIDE): channel, row, column
             out[places] = (part.transpose(0, 2, 3, 1) + np.float32(0.5)).astype(np.uint8)
         return out
+
+
+class Subset(Squares):
+    """Some rows of others, numbered anew; nothing is copied."""
+
+    def __init__(self, whole: Squares, rows: np.ndarray):
+        self.whole, self.rows = whole, rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        return self.whole[self.rows[rows]]
 
 
 def enlarging(old: int, zoom: float = 1.0, new: int = SIDE) -> np.ndarray:

@@ -73,6 +73,6 @@ def runs(values: np.ndarray, joined: np.ndarray) -> tuple[np.ndarray, np.ndarray
     """Where each run of equal values begins, and its length: (k,) int64 each. Missing values are in no run."""
     same = (values[1:] == values[:-1]) & joined
     begin = np.flatnonzero(np.concatenate([[True], ~same])) if len(values) else np.zeros(0, np.int64)
-    length = np.diff(np.append(begin, len(values)))
+    length: np.ndarray = np.diff(np.append(begin, len(values)))
     known = np.isfinite(values[begin]) if len(begin) else np.zeros(0, bool)
     return begin[known], length[known]

@@ -34,7 +34,7 @@ def presence(survey: Survey, rows: np.ndarray, least: int = 1) -> Presence:
         lowered = LOWERED[data]
         hashes = span_hashes(lowered, begin, length)
         pair = np.lexsort((hashes, text))
-        new = np.ones(len(pair), bool)
+        new: np.ndarray = np.ones(len(pair), bool)
         new[1:] = (hashes[pair][1:] != hashes[pair][:-1]) | (text[pair][1:] != text[pair][:-1])
         keys.append(hashes[pair[new]])
         spans.append((text[pair[new]] + first).astype(np.int32))
@@ -55,7 +55,7 @@ def presence(survey: Survey, rows: np.ndarray, least: int = 1) -> Presence:
 def bag(survey: Survey, rows: np.ndarray, width: int = WIDTH) -> np.ndarray:
     """(m, width) float32: log(1 + words of the text in the column), columns weighed by how rare they are, each text of
     length LENGTH (Salton and Buckley 1988, "Term-weighting approaches in automatic text retrieval")."""
-    out = np.zeros((len(rows), width), np.float32)
+    out: np.ndarray = np.zeros((len(rows), width), np.float32)
     for first, part in blocks(survey.texts.take(pa.array(rows))):
         data, offsets = flat(part)
         begin, length, text = words(data, offsets)

@@ -27,6 +27,8 @@ class Source:
     """Raises SourceError with one clear line."""
     order: int = 50
     """Asked in ascending order; the first that recognises the place reads it."""
+    asked_for: Callable[[Place, Asked], bool] = lambda place, asked: False
+    """Whether what the person said means this form, whatever the others recognise."""
 
 
 @cache
@@ -57,7 +59,9 @@ def open_dataset(data: Any, asked: Asked, limits: Limits, val: Any = None, test:
 def _one(data: Any, asked: Asked, limits: Limits) -> Dataset:
     place = place_of(data)
     for source in sources():
-        why = source.recognises(place)
-        if why:
+        if source.asked_for(place, asked):
+            return source.read(place, asked, limits)
+    for source in sources():
+        if source.recognises(place):
             return source.read(place, asked, limits)
     raise SourceError(f"{place}: {place.nothing_known()}")

@@ -6,7 +6,7 @@ from trainloud.data.dataset import Asked, Dataset, Limits, SourceError
 from trainloud.data.sources import Source
 from trainloud.data.sources.columns import Table
 from trainloud.data.sources.decoding import BINARY
-from trainloud.data.sources.dialect import tried
+from trainloud.data.sources.dialect import Tried, tried, typed_share
 from trainloud.data.sources.feed import SUFFIXES as PACKED
 from trainloud.data.sources.feed import Feed, Form, Stored, form_of, stray_share
 from trainloud.data.sources.header import dialect
@@ -21,6 +21,10 @@ TABLES = frozenset({".csv", ".tsv", ".tab", ".psv"})
 MAYBE = frozenset({"", ".txt", ".data", ".dat", ".all", ".test", ".train", ".asc", ".xy"})
 SURE = 0.98  # share of lines of one width from which a file that is not named as a table is one
 SURE_LINES = 3
+PROSE = (",", ";", " ")  # stand in sentences too
+TYPED = 0.2  # share of numbers and dates among the cells, from which lines are no sentences ...
+WORDS_A_CELL = 1.5  # ... and words a cell up to which they are none either
+SENTENCES = 500  # lines that this is told by
 GLANCE = 64 << 10  # bytes
 
 
@@ -54,9 +58,33 @@ def _looks_like_one(path: Path) -> str:
     if found.width < 2:
         return ""
     text = head.decode("utf-8", "replace")
-    seen = tried(text if whole else text.rpartition("\n")[0], found.separator, found.quoting)
+    text = text if whole else text.rpartition("\n")[0]
+    seen = tried(text, found.separator, found.quoting)
     enough = seen.share >= SURE and text.count("\n") >= SURE_LINES
-    return f"{seen.share:.1%} of its first lines have {found.width:,} cells" if enough else ""
+    if not enough or (found.separator in PROSE and _like_prose(text, found.separator, seen)):
+        return ""
+    return f"{seen.share:.1%} of its first lines have {found.width:,} cells"
+
+
+def _like_prose(text: str, separator: str, seen: Tried) -> bool:
+    """Whether the cells are neither numbers nor single words: lines that have a comma each may be sentences."""
+    if typed_share(text, separator, seen) >= TYPED:
+        return False
+    cells = [c for line in text.split("\n")[:SENTENCES] for c in line.split(separator)]
+    return sum(len(c.split()) for c in cells) > WORDS_A_CELL * len(cells)
+
+
+def asked_for(place: Place, asked: Asked) -> bool:
+    """A text file that the person called a table, or said the separator or header of; or a further part of one."""
+    part = asked.like is not None and asked.like.cells is not None
+    said = asked.separator or asked.header is not None or asked.kind == "table" or part
+    if not said or not place.is_file or place.path is None or suffixes(place.path)[0] not in MAYBE:
+        return False
+    stored = stored_file(place.path)
+    try:
+        return stray_share(_glance(stored, form_of(stored))[0]) <= BINARY
+    except (OSError, SourceError):
+        return False
 
 
 def _glance(stored: Stored, form: Form) -> tuple[bytes, bool]:
@@ -127,4 +155,4 @@ def _named_alike(table: Table, like: Dataset) -> None:
         table.order = names
 
 
-SOURCE = Source("delimited text", recognises, read, order=70)
+SOURCE = Source("delimited text", recognises, read, order=70, asked_for=asked_for)

@@ -136,7 +136,7 @@ def separator_of(text: str, asked: str, suffix: str) -> tuple[str, Tried]:
         return separator, quoting_of(text, separator)
     found = [(s, quoting_of(text, s)) for s in SEPARATORS if s in text or (s == " " and "\t" in text)]
     found = [(s, t) for s, t in found if t.width > 1 and t.share >= AGREE]
-    typed = {s: _typed_share(text, s, t) for s, t in found}
+    typed = {s: typed_share(text, s, t) for s, t in found}
     found = [(s, t) for s, t in found if s != " " or typed[s] >= WHITE_TYPED]
     if not found:
         separator = {".tsv": "\t", ".tab": "\t", ".psv": "|"}.get(suffix, ",")
@@ -148,7 +148,7 @@ def separator_of(text: str, asked: str, suffix: str) -> tuple[str, Tried]:
     return max(near, key=lambda st: (round(typed[st[0]], 1), seldom[st[0]], st[1].width))
 
 
-def _typed_share(text: str, separator: str, how: Tried) -> float:
+def typed_share(text: str, separator: str, how: Tried) -> float:
     """Share of the cells that are numbers, dates or nothing, below the first line."""
     if how.quoting != "plain":
         text = quoted_cell(separator, how.quoting).sub(

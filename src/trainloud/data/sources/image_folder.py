@@ -76,6 +76,8 @@ def read(place: Place, asked: Asked, limits: Limits) -> Dataset:
         raise SourceError(f"{place}: no file in it is a picture{_instead(sorted_out)}")
     wanted = asked.like.recognised.task if asked.like is not None else asked.task
     found = pairs(sorted_out.images, tree.read) if wanted in ("", "segmentation") else None
+    if found is None and wanted == "segmentation" and asked.like is not None:
+        found = Pairs(sorted_out.images, [None] * len(sorted_out.images), [], "no masks")
     if found is None and asked.task == "segmentation":
         raise SourceError(f"{place}: no masks were found: no folder's files match the pictures' and hold few values")
     if found is not None:

@@ -278,6 +278,11 @@ class JoinedPictures:
         part, own = self._of(row)
         return part.array(own)
 
+    def given(self, row: int) -> bool:
+        """Whether the row has one: a picture may lack its mask."""
+        part, own = self._of(row)
+        return bool(getattr(part, "given", lambda _: True)(own))
+
 
 def _pictures(starts: np.ndarray, parts: Sequence[Pictures | None]) -> Pictures | None:
     there = [p for p in parts if p is not None]

@@ -1,7 +1,7 @@
 """Records in JSON: one a line (.jsonl, .ndjson), or one list of records, or one object with a list for each column.
 
-Lines are read by pyarrow, block by block. Where it cannot (a broken line, a column of several types), they are read one by
-one: broken lines are told with their number and left out, and cells of several types become words.
+Lines are read by pyarrow, block by block. Where it cannot (a broken line, a column of several types), they are read
+one by one: broken lines are told with their number and left out, and cells of several types become words.
 """
 
 import json

@@ -69,6 +69,8 @@ def labelled(
     names = [printable(e.name) for e in pictures]
     if asked.labels:
         found = match(_asked_for(asked, tree), names)
+        if found is None and asked.like is not None:
+            return None  # the table of the first part, which need not name this one's pictures
         if found is None:
             raise SourceError(
                 f"{asked.labels}: none of its columns holds the names of the {len(names):,} pictures of {place}"

@@ -159,7 +159,7 @@ class Rows:
         newlines = np.flatnonzero(buffer == 10)
         self._lines.append((self._line + np.searchsorted(newlines, starts)).astype(np.int64))
         self._line += len(newlines)
-        inside = np.zeros(len(buffer) + 1, np.int8)  # what lies between rows is left out
+        inside: np.ndarray = np.zeros(len(buffer) + 1, np.int8)  # what lies between rows is left out
         np.add.at(inside, starts, 1)
         np.add.at(inside, ends, -1)
         keep = np.cumsum(inside[:-1], dtype=np.int8).astype(bool)

@@ -12,6 +12,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Sequence
+from os.path import commonpath
 from typing import IO
 
 import numpy as np
@@ -96,7 +97,9 @@ def read(place: Place, asked: Asked, limits: Limits) -> Dataset:
     meanings = {f: plan.meanings[straight[f]] for f in counts}
     beside = [e for e in entries if meanings[parts_of(e.name)[:-1]].label is None]
     if plan.classes and len(beside) < BESIDE * len(entries):
-        strays += [Trouble("stray-file", printable(e.name), "beside the folders of classes, not in one") for e in beside]
+        strays += [
+            Trouble("stray-file", printable(e.name), "beside the folders of classes, not in one") for e in beside
+        ]
         entries = [e for e in entries if meanings[parts_of(e.name)[:-1]].label is not None]
     return _texts(place, tree, entries, meanings, plan.why.replace("pictures", "texts"), strays, asked, limits)
 
@@ -125,7 +128,7 @@ def _stripped(folder: tuple[str, ...], all_of: Counter[tuple[str, ...]]) -> tupl
     while all(len(f) > depth for f in all_of) and len({f[depth] for f in all_of}) == 1:
         depth += 1
     heads = {f[depth] for f in all_of if len(f) > depth}
-    common = os.path.commonprefix(sorted(heads)) if len(heads) > 1 else ""
+    common = commonpath(sorted(heads)) if len(heads) > 1 else ""
     common = re.sub(r"[^-_. ]+$", "", common)
     if not common or len(folder) <= depth or not all(h[len(common) :].lower() in SPLIT_WORDS for h in heads):
         return folder
@@ -187,7 +190,7 @@ def _texts(
         names.__getitem__,
         roles_of,
         text="text",
-        troubles=tuple([*tree.troubles, *troubles]),
+        troubles=(*tree.troubles, *troubles),
         notes=_unlabelled(labels, parts),
     )
 

@@ -53,7 +53,9 @@ def _pair(place: Place) -> tuple[Path, Path] | None:
     if len(found) != 1:
         return None
     name = found[0].name
-    other = found[0].with_name(name[: -len("_train.ts")] + name[-len("_train.ts") :].replace("TRAIN", "TEST").replace("train", "test"))
+    other = found[0].with_name(
+        name[: -len("_train.ts")] + name[-len("_train.ts") :].replace("TRAIN", "TEST").replace("train", "test")
+    )
     return (found[0], other) if other.is_file() and other != found[0] else None
 
 
@@ -143,7 +145,8 @@ def read(place: Place, asked: Asked, limits: Limits) -> Dataset:
         raise SourceError(f"{place}: a .ts file holds series, no {asked.kind}")
     paths: Sequence[Path] = (_pair(place) or ()) if place.is_folder else (place.path,)
     lines = Lines(limits)
-    headers, sizes = [], []
+    headers: list[Header] = []
+    sizes: list[int] = []
     for path in paths:
         headers.append(_file(path, asked.encoding, lines))
         sizes.append(len(lines.shapes) - sum(sizes))

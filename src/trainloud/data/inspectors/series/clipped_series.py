@@ -1,15 +1,16 @@
 """Do values pile up at the ends of their range, as where a sensor or a file format cuts them off?
 
-Why it matters: above the limit all values are one; peaks become plateaus, and what would tell a strong event from a very
-strong one is gone. A model of the values learns the limit of the instrument.
+Why it matters: above the limit all values are one; peaks become plateaus, and what would tell a strong event from a
+very strong one is gone. A model of the values learns the limit of the instrument.
 
-Remedy: record again with a wider range, or mark clipped stretches and leave them out of the loss; a network that forecasts
-clipped values needs a loss that knows of the limit.
+Remedy: record again with a wider range, or mark clipped stretches and leave them out of the loss; a network that
+forecasts clipped values needs a loss that knows of the limit.
 
-Known limits: told where the extreme value stands far more often than the values next to it, and in runs. A zero that is the
-least possible value (rain, counts) is no clipping. Coarsely rounded values cannot be judged.
+Known limits: told where the extreme value stands far more often than the values next to it, and in runs. A zero that
+is the least possible value (rain, counts) is no clipping. Coarsely rounded values cannot be judged.
 
-Source: Tobin 1958 for censored variables; Hansen et al. 2021, "Is there clipping in my audio?", for the histogram's ends.
+Source: Tobin 1958 for censored variables; Hansen et al. 2021, "Is there clipping in my audio?", for the histogram's
+ends.
 """
 
 from typing import NamedTuple
@@ -34,7 +35,7 @@ class _Clip(NamedTuple):
     channel: str
     end: str
     value: float
-    count: int
+    times: int
     share: float
     usual: float
     longest: int
@@ -50,17 +51,21 @@ def judge(survey: Survey) -> Finding:
         return unknown(f"no channel has {COARSE} different values: they are counted or rounded")
     clips = [clip for c in judged for clip in _clips(c)]
     if not clips:
-        return passed(f"in none of {len(judged):,} channels do values pile up at an end of the range", channels=len(judged))
+        return passed(
+            f"in none of {len(judged):,} channels do values pile up at an end of the range", channels=len(judged)
+        )
     clips.sort(key=lambda c: -c.share)
     return fired(
         "; ".join(
-            f"{c.channel}: {c.count:,} values ({c.share:.2%}) are exactly the {c.end}, {c.value:g}; each of the values next to it "
-            f"stands there {c.usual:.1f} times; the longest run is {c.longest:,} steps"
+            f"{c.channel}: {c.times:,} values ({c.share:.2%}) are exactly the {c.end}, {c.value:g}; each of the "
+            f"values next to it stands there {c.usual:.1f} times; the longest run is {c.longest:,} steps"
             for c in clips[:4]
         ),
         "as many values at the ends of the range as just inside",
         exhibits=[
-            survey.exhibit(f"{c.channel} at its {c.end}", np.unique(c.rows)[:SHOWN].tolist(), (), len(np.unique(c.rows)))
+            survey.exhibit(
+                f"{c.channel} at its {c.end}", np.unique(c.rows)[:SHOWN].tolist(), (), len(np.unique(c.rows))
+            )
             for c in clips[:4]
         ],
         clipped=[c._asdict() | {"rows": np.unique(c.rows)[:100].tolist()} for c in clips[:50]],
@@ -82,7 +87,9 @@ def _clips(channel: Channel) -> list[_Clip]:
         plateau = int(length[those][length[those] > 1].sum())
         if plateau >= IN_RUNS * count:
             rows = channel.row[begin[those]]
-            found.append(_Clip(channel.name, end, value, count, count / len(values), usual, int(length[those].max()), rows))
+            found.append(
+                _Clip(channel.name, end, value, count, count / len(values), usual, int(length[those].max()), rows)
+            )
     return found
 
 

@@ -1,13 +1,13 @@
 """Are there series, or channels of them, in which nothing ever changes?
 
-Why it matters: a flat series is a sensor that was off or a recording that failed; it has a label all the same. Scaling it
-by its own deviation divides by zero. A channel that is flat everywhere costs weights and says nothing.
+Why it matters: a flat series is a sensor that was off or a recording that failed; it has a label all the same. Scaling
+it by its own deviation divides by zero. A channel that is flat everywhere costs weights and says nothing.
 
-Remedy: look where the flat series come from and drop them; drop channels that are flat in all series; add a small number
-to deviations before dividing by them.
+Remedy: look where the flat series come from and drop them; drop channels that are flat in all series; add a small
+number to deviations before dividing by them.
 
-Known limits: flat means equal to the last digit. A channel of events (0 almost always) may rightly be flat in most series,
-so channels are told only where they are flat in nearly all.
+Known limits: flat means equal to the last digit. A channel of events (0 almost always) may rightly be flat in most
+series, so channels are told only where they are flat in nearly all.
 
 Source: none; Dau et al. 2019, "The UCR Time Series Archive", section 3, on flawed recordings that were left in.
 """

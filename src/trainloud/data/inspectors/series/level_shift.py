@@ -1,13 +1,14 @@
 """Does the later part of a series lie on another level than the part that a model is trained on?
 
-Why it matters: a forecast is tested on what comes after. Where the level has moved by then, scaling fitted on the early part
-is off, trees and networks are asked for values that they never saw, and the last split looks harder than the model is bad.
+Why it matters: a forecast is tested on what comes after. Where the level has moved by then, scaling fitted on the
+early part is off, trees and networks are asked for values that they never saw, and the last split looks harder than
+the model is bad.
 
 Remedy: forecast differences, or values less a moving mean; normalise each window by itself (reversible instance
 normalisation); judge on several cuts in time, not on one.
 
-Known limits: one cut only, the given splits or else 70 to 30. A series of less than a few seasons shifts by its season;
-columns that only grow (counters, years) are left out.
+Known limits: one cut only, the given splits or else 70 to 30. A series of less than a few seasons shifts by its
+season; columns that only grow (counters, years) are left out.
 
 Source: Kim et al. 2022, "Reversible Instance Normalization for Accurate Time-Series Forecasting against Distribution
 Shift"; Hyndman and Athanasopoulos 2021, section 9.1.
@@ -64,8 +65,8 @@ def judge(survey: Survey) -> Finding:
         )
     return fired(
         "; ".join(
-            f"{s.channel} has the mean {s.early:.4g} in {where} and {s.later:.4g} after it ({s.shift:+.2f} standard deviations), "
-            f"{s.outside:.0%} of the later stretches lie outside of all early ones"
+            f"{s.channel} has the mean {s.early:.4g} in {where} and {s.later:.4g} after it ({s.shift:+.2f} "
+            f"standard deviations), {s.outside:.0%} of the later stretches lie outside of all early ones"
             for s in told[:SHOWN]
         ),
         f"a shift of less than {SHIFT:g} standard deviation",

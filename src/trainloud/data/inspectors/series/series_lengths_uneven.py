@@ -1,13 +1,13 @@
 """Do the series differ in length, and does the length tell the class?
 
-Why it matters: a batch needs one length. What is padded must be masked, or the network learns from padding; what is cut
-loses its end; and where the length goes with the label, padding gives it away.
+Why it matters: a batch needs one length. What is padded must be masked, or the network learns from padding; what is
+cut loses its end; and where the length goes with the label, padding gives it away.
 
-Remedy: put series of like length into one batch, pad and mask (`pack_padded_sequence`, a mask for attention, masked means),
-and compare the score with all series cut to one length.
+Remedy: put series of like length into one batch, pad and mask (`pack_padded_sequence`, a mask for attention, masked
+means), and compare the score with all series cut to one length.
 
-Known limits: values missing at the end of all channels count as padding. Whether the length may tell the class is for you
-to say: a long call may be another kind of call.
+Known limits: values missing at the end of all channels count as padding. Whether the length may tell the class is for
+you to say: a long call may be another kind of call.
 
 Source: none; the spread of lengths, and the area under the ROC curve of the length for each class, out of sample.
 """
@@ -17,7 +17,7 @@ import numpy as np
 from trainloud.core.finding import Finding, fired, passed, unknown
 from trainloud.data.inspector import Inspector
 from trainloud.data.methods.binned import bin_numbers
-from trainloud.data.methods.one_against_rest import areas, corrected, labelled
+from trainloud.data.methods.one_against_rest import areas, bins_for, corrected, labelled
 from trainloud.data.survey import Survey
 
 TELLS = 0.6  # area under the ROC curve, lower end, from which the length says something of a class
@@ -36,8 +36,8 @@ def judge(survey: Survey) -> Finding:
     rows = [*order[:SHOWN].tolist(), *order[-SHOWN:].tolist()]
     told, numbers = _told(survey)
     return fired(
-        f"{len(length):,} series have {low:,} to {high:,} steps (median {middle:,}); padded to the longest, {padding:.0%} of a "
-        f"batch is padding{told}",
+        f"{len(length):,} series have {low:,} to {high:,} steps (median {middle:,}); padded to the longest, "
+        f"{padding:.0%} of a batch is padding{told}",
         "series of one length, or padding that is masked",
         exhibits=[survey.exhibit("the shortest and the longest", rows, [f"{int(length[r]):,} steps" for r in rows])],
         low=low,
@@ -53,7 +53,8 @@ def _told(survey: Survey) -> tuple[str, dict]:
     data = labelled(survey)
     if data is None:
         return "", {}
-    found = areas(bin_numbers(np.asarray(survey.measured.axes["length"], np.float64)[data.rows]), data)
+    length = np.asarray(survey.measured.axes["length"], np.float64)[data.rows]
+    found = areas(bin_numbers(length, bins_for(len(length))), data)
     known = np.isfinite(found.area)
     best = int(np.nanargmax(found.area))
     low = float(found.area[best] - corrected(int(known.sum())) * found.error[best])

@@ -1,10 +1,10 @@
 """Are values missing inside the series?
 
-Why it matters: one NaN in a batch turns the loss and then all weights into NaN. Filled with 0 it is a value like others,
-a jump that was never there; and where one class or split has more gaps, the gaps tell it.
+Why it matters: one NaN in a batch turns the loss and then all weights into NaN. Filled with 0 it is a value like
+others, a jump that was never there; and where one class or split has more gaps, the gaps tell it.
 
-Remedy: fill gaps knowingly (interpolate short ones, keep a mask as a further channel), leave out series that are mostly
-gaps, and do the same in training and in use.
+Remedy: fill gaps knowingly (interpolate short ones, keep a mask as a further channel), leave out series that are
+mostly gaps, and do the same in training and in use.
 
 Known limits: values that are missing at the end of all channels of a series are taken for padding of a shorter series.
 Gaps that were filled before (zeros, repeated values) look like values; see stuck-sensor.
@@ -31,15 +31,25 @@ def judge(survey: Survey) -> Finding:
     if not len(rows) and not empty:
         return passed(f"no value is missing inside any of {n:,} series", rows=0)
     worst = rows[np.argsort(-share[rows], kind="stable")][:SHOWN]
-    said = [f"{len(rows):,} of {n:,} series have gaps, {share[rows].mean():.1%} of their values on average"] if len(rows) else []
+    said = (
+        [f"{len(rows):,} of {n:,} series have gaps, {share[rows].mean():.1%} of their values on average"]
+        if len(rows)
+        else []
+    )
     said += [f"{empty:,} series have no value at all"] * bool(empty)
     if len(survey.splits) > 1 and len(rows):
-        said.append(", ".join(f"{name} {share[survey.rows_of(name)].mean():.2%}" for name in survey.splits) + " missing")
+        said.append(
+            ", ".join(f"{name} {share[survey.rows_of(name)].mean():.2%}" for name in survey.splits) + " missing"
+        )
     return fired(
         "; ".join(said),
         "series without missing values, or a plan for them",
         severity="warning" if empty else None,
-        exhibits=[survey.exhibit("series with most gaps", worst.tolist(), [f"{share[r]:.0%} missing" for r in worst], len(rows))]
+        exhibits=[
+            survey.exhibit(
+                "series with most gaps", worst.tolist(), [f"{share[r]:.0%} missing" for r in worst], len(rows)
+            )
+        ]
         if len(rows)
         else (),
         rows=len(rows),

@@ -47,23 +47,25 @@ def judge(survey: Survey) -> Finding:
     stuck = [r for c in judged for r in _runs(c)]
     if not stuck:
         return passed(
-            f"no run of equal values in {len(judged):,} channels is {LONGEST} steps and {TIMES:g} times the usual longest",
+            f"no run of equal values in {len(judged):,} channels is {LONGEST} steps and {TIMES:g} times the usual "
+            "longest",
             channels=len(judged),
         )
     stuck.sort(key=lambda r: -r.length / r.usual)
+    notes = [f"{r.channel}, {r.length:,} steps" for r in stuck[:SHOWN]]
     return fired(
-        "; ".join(
-            f"{r.channel} stays at {r.value:g} for {r.length:,} steps from {survey.data.name_of(r.row)} on, where one run in a "
-            f"thousand is longer than {r.usual:.0f}"
-            for r in stuck[:4]
-        )
-        + (f"; {len(stuck) - 4:,} more such runs" if len(stuck) > 4 else ""),
+        "; ".join(_said(r, survey) for r in stuck[:4]) + (f"; {len(stuck) - 4:,} more such runs" * (len(stuck) > 4)),
         f"runs of at most {LONGEST} steps, or {TIMES:g} times the usual longest",
-        exhibits=[
-            survey.exhibit("where it is stuck", [r.row for r in stuck[:SHOWN]], [f"{r.channel}, {r.length:,} steps" for r in stuck], len(stuck))
-        ],
+        exhibits=[survey.exhibit("where it is stuck", [r.row for r in stuck[:SHOWN]], notes, len(stuck))],
         runs=[r._asdict() for r in stuck[:100]],
-    )  # fmt: skip
+    )
+
+
+def _said(r: _Run, survey: Survey) -> str:
+    return (
+        f"{r.channel} stays at {r.value:g} for {r.length:,} steps from {survey.data.name_of(r.row)} on, where one run "
+        f"in a thousand is longer than {r.usual:.0f}"
+    )
 
 
 def _moves(channel: Channel) -> float:

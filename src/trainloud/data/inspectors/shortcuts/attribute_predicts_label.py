@@ -8,8 +8,8 @@ them from one source. For traits of the content (brightness, colour, length) dec
 learned; if not, balance them across the classes or take them away by normalising and augmenting.
 
 Known limits: brightness or length may rightly belong to a class, so these are notes, however well they predict; only
-what cannot be content is a warning. File size follows texture and size: it counts only as far as the measured look of the
-pictures does not explain it. Traits in combination are not tried.
+what cannot be content is a warning. File size follows texture and size: it counts only as far as the measured look of
+the pictures does not explain it. Traits in combination are not tried.
 
 Source: Geirhos et al. 2020, "Shortcut Learning in Deep Neural Networks"; Torralba and Efros 2011, "Unbiased Look at
 Dataset Bias"; intervals by DeLong, DeLong and Clarke-Pearson 1988, for all attributes and classes together.
@@ -29,6 +29,7 @@ from trainloud.data.methods.one_against_rest import (
     Labelled,
     areas,
     attributes,
+    bins_for,
     corrected,
     labelled,
     robust_z,
@@ -36,8 +37,22 @@ from trainloud.data.methods.one_against_rest import (
 from trainloud.data.survey import Survey
 
 MADE = frozenset(  # what comes of the making of an example, not of what it shows
-    "width|height|file size|bytes a pixel|format|colour mode|EXIF orientation|colours|source folder|missing share"
-    "|garbled sequences|replacement characters|control characters|markup".split("|")
+    [
+        "width",
+        "height",
+        "file size",
+        "bytes a pixel",
+        "format",
+        "colour mode",
+        "EXIF orientation",
+        "colours",
+        "source folder",
+        "missing share",
+        "garbled sequences",
+        "replacement characters",
+        "control characters",
+        "markup",
+    ]
 )
 STORED = ("file size", "bytes a pixel")  # follow the content, too
 LOOKS = ("sharpness", "entropy", "contrast", "brightness", "colourfulness", "black share", "white share")
@@ -121,7 +136,7 @@ def _beyond_looks(survey: Survey, data: Labelled, told: _Told, z: float) -> bool
     known = np.isfinite(size)
     left = np.full(len(size), np.nan)
     left[known] = size[known] - x[known] @ np.linalg.lstsq(x[known], size[known], rcond=None)[0]
-    found = areas(bin_numbers(left), data)
+    found = areas(bin_numbers(left, bins_for(len(left))), data)
     return bool(found.area[told.label] - z * found.error[told.label] >= TOLD_MADE)
 
 
@@ -137,7 +152,8 @@ def _strongest(told: list[_Told]) -> list[_Told]:
 def _said(t: _Told, data: Labelled) -> str:
     others = "" if np.isnan(t.others) else f", the other classes at the median {t.others:.2f}"
     name = data.names[t.label]
-    return f"{t.attribute} alone tells {name!r} from the rest, area under the ROC curve {t.area:.3f} (at least {max(t.low, 0):.3f}){others}"
+    area = f"{t.area:.3f} (at least {max(t.low, 0):.3f})"
+    return f"{t.attribute} alone tells {name!r} from the rest, area under the ROC curve {area}{others}"
 
 
 def _exhibit(survey: Survey, data: Labelled, t: _Told) -> Exhibit:
@@ -145,7 +161,10 @@ def _exhibit(survey: Survey, data: Labelled, t: _Told) -> Exhibit:
     mine, others = data.rows[data.codes == t.label], data.rows[data.codes != t.label]
     rows = [*survey.sample(EXAMPLES, mine).tolist(), *survey.sample(EXAMPLES, others).tolist()]
     return survey.exhibit(
-        f"{t.attribute}: {data.names[t.label]!r}, then others", rows, [value_of(survey, t.attribute, r) for r in rows], len(mine)
+        f"{t.attribute}: {data.names[t.label]!r}, then others",
+        rows,
+        [value_of(survey, t.attribute, r) for r in rows],
+        len(mine),
     )
 
 

@@ -1,18 +1,18 @@
 """Do the names of the files tell the classes apart, though they do not spell them?
 
 Why it matters: a network does not see names, but a name tells where a file comes from: another camera, another day,
-another web site for each class. What came together shares more than its content (light, compression, author), and a split
-by name or by number puts classes apart.
+another web site for each class. What came together shares more than its content (light, compression, author), and a
+split by name or by number puts classes apart.
 
-Remedy: find out what the names stand for, and test on files of a making that no class has for itself. Split at random or
-by source, not by the order of names.
+Remedy: find out what the names stand for, and test on files of a making that no class has for itself. Split at random
+or by source, not by the order of names.
 
-Known limits: of a name without its folders only the letters before its first digit, and that first number, are read; names
-that spell their own class are no sign of anything. Numbers run on where classes were numbered one after another; that is
-harmless unless a split follows them.
+Known limits: of a name without its folders only the letters before its first digit, and that first number, are read;
+names that spell their own class are no sign of anything. Numbers run on where classes were numbered one after another;
+that is harmless unless a split follows them.
 
-Source: Torralba and Efros 2011, "Unbiased Look at Dataset Bias"; Zech et al. 2018, "Variable generalization performance
-of a deep learning model to detect pneumonia", where the hospital predicted the finding.
+Source: Torralba and Efros 2011, "Unbiased Look at Dataset Bias"; Zech et al. 2018, "Variable generalization
+performance of a deep learning model to detect pneumonia", where the hospital predicted the finding.
 """
 
 import re
@@ -22,7 +22,7 @@ import numpy as np
 from trainloud.core.finding import Finding, fired, passed, unknown
 from trainloud.data.inspector import Inspector
 from trainloud.data.methods.binned import Binned, bin_numbers, bin_words
-from trainloud.data.methods.one_against_rest import FEWEST, Labelled, areas, corrected, labelled
+from trainloud.data.methods.one_against_rest import FEWEST, Labelled, areas, bins_for, corrected, labelled
 from trainloud.data.survey import Survey
 
 ROWS = 10_000
@@ -45,7 +45,9 @@ def judge(survey: Survey) -> Finding:
     columns = _columns(stems, data)
     found = {k: areas(c, data) for k, c in columns.items() if c.size > 1}
     if not found:
-        return passed(f"{len(stems):,} file names begin alike and hold no number, or spell their class", names=len(stems))
+        return passed(
+            f"{len(stems):,} file names begin alike and hold no number, or spell their class", names=len(stems)
+        )
     z = corrected(sum(int(np.isfinite(a.area).sum()) for a in found.values()))
     lows = {k: np.nan_to_num(a.area - z * a.error, nan=0.0) for k, a in found.items()}
     part = max(lows, key=lambda k: lows[k].max())
@@ -77,7 +79,11 @@ def _columns(stems: list[str], data: Labelled) -> dict[str, Binned]:
     begins = [p.group(1).lower() if p else "" for p in parts]
     keys = [re.sub(r"[^a-z]", "", n.lower()) for n in data.names]
     spelt = [_spells(b, keys[c]) for b, c in zip(begins, data.codes.tolist(), strict=True)]
-    found = {"number": bin_numbers(np.array([float(p.group(2)) if p and p.group(2) else np.nan for p in parts]))}
+    found = {
+        "number": bin_numbers(
+            np.array([float(p.group(2)) if p and p.group(2) else np.nan for p in parts]), bins_for(len(parts))
+        )
+    }
     if np.mean(spelt) < 0.5:
         words = sorted(set(begins))
         place = {w: i for i, w in enumerate(words)}
@@ -99,11 +105,13 @@ def _write(folder, begin):
     import random
 
     chance = random.Random(0)
-    for i in range(60):
+    for _ in range(60):
         for name in ("pro", "con"):
             path = folder / "texts" / name / f"{begin[name]}{chance.randrange(10**6):06d}.txt"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(" ".join(chance.choices("ship sails wind harbour night crew storm rope".split(), k=20)))
+            path.write_text(
+                " ".join(chance.choices(["ship", "sails", "wind", "harbour", "night", "crew", "storm", "rope"], k=20))
+            )
     return ["texts"]
 
 

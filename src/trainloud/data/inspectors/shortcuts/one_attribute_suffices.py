@@ -1,18 +1,21 @@
 """Does one trivial attribute predict the label as well as everything else in the example together?
 
-Why it matters: then a network has no reason to learn more. If the attribute is the task (day from night), the task needs
-no network; if it is not (a colour that happened to go with the label), the score on a test set of the same making says
-nothing of any other, where the colour goes another way.
+Why it matters: then a network has no reason to learn more. If the attribute is the task (day from night), the task
+needs no network; if it is not (a colour that happened to go with the label), the score on a test set of the same
+making says nothing of any other, where the colour goes another way.
 
-Remedy: ask whether the attribute is what is to be predicted. If not, collect or weigh the data so that it is independent
-of the label, take it away (grey pictures, even brightness, one length), and compare the scores before and after.
+Remedy: ask whether the attribute is what is to be predicted. If not, collect or weigh the data so that it is
+independent of the label, take it away (grey pictures, even brightness, one length), and compare the scores before and
+after.
 
-Known limits: as well as a small fixed probe, that is: a deep network may find more in the rest. One attribute is tried at
-a time. A trait that tells one class among many is no matter for this question; see attribute-predicts-label.
+Known limits: as well as a small fixed probe, that is: a deep network may find more in the rest. One attribute is tried
+at a time. A trait that tells one class among many is no matter for this question; see attribute-predicts-label.
 
 Source: Arjovsky et al. 2019, "Invariant Risk Minimization", section 5 (coloured MNIST); Ethayarajh, Choi, Swayamdipta
 2022, "Understanding Dataset Difficulty with V-usable Information".
 """
+
+from functools import partial
 
 import numpy as np
 
@@ -42,14 +45,15 @@ def judge(survey: Survey) -> Finding:
         return unknown(str(refused))
     tried = []
     for name, column in _columns(survey, found.rows).items():
-        trial = found.trial(f"only {name}", lambda c=column: one_hot(c.codes, c.size).astype(np.float32))
+        trial = found.trial(f"only {name}", partial(_one_hot, column))
         tried.append((found.kept(trial, whole), trial, name))
     if not tried:
         return unknown("no attribute differs between the examples")
     tried.sort(key=lambda t: -t[0].value)
     best, trial, name = tried[0]
     said = (
-        f"{name} alone reaches {found.metric} {trial.value:.3f} ({trial.low:.3f} to {trial.high:.3f}) on {len(found):,} rows, "
+        f"{name} alone reaches {found.metric} {trial.value:.3f} ({trial.low:.3f} to {trial.high:.3f}) on "
+        f"{len(found):,} rows, "
         f"the probe of the whole {whole.value:.3f}, the best constant {found.chance:.3f}: {best} of the advantage"
     )
     numbers = {n: {"value": t.value, "kept": k.value, "low": k.low, "high": k.high} for k, t, n in tried}
@@ -63,6 +67,10 @@ def judge(survey: Survey) -> Finding:
         whole=whole.value,
         constant=found.chance,
     )
+
+
+def _one_hot(column: Binned) -> np.ndarray:
+    return one_hot(column.codes, column.size).astype(np.float32)
 
 
 def _whole(survey: Survey) -> tuple[Bench, Trial]:

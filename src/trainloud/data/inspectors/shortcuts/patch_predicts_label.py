@@ -1,18 +1,19 @@
 """Does a small patch at a fixed place alone tell one class from the others?
 
 Why it matters: a logo, a date stamp, a dead pixel or a corner of the frame that only one class carries is all that a
-network needs to learn of that class. It scores high wherever the mark is, and fails on pictures without it. Scores over
-all classes do not show it: one class in ten is a tenth of the score.
+network needs to learn of that class. It scores high wherever the mark is, and fails on pictures without it. Scores
+over all classes do not show it: one class in ten is a tenth of the score.
 
 Remedy: look at the patch in the pictures shown; crop it away or paint it over in all classes, or take pictures of one
 making. Then compare the accuracy of that class with and without it.
 
-Known limits: seen on thumbnails of 32 pixels a side, so a mark under about a thirtieth of the side may be lost, as is one
-whose place varies, one in the colour of the background, and a mark fainter than 20 grey levels. In pictures that are
-aligned (digits, faces, garments) contours tell classes at fixed places too; there only marks of one colour are told.
+Known limits: seen on thumbnails of 32 pixels a side, so a mark under about a thirtieth of the side may be lost, as is
+one whose place varies, one in the colour of the background, and a mark fainter than 20 grey levels. In pictures that
+are aligned (digits, faces, garments) contours tell classes at fixed places too; there only marks of one colour are
+told.
 
-Source: Lapuschkin et al. 2019, "Unmasking Clever Hans predictors" (a tag on the pictures of horses); Ribeiro, Singh and
-Guestrin 2016; area under the ROC curve of every patch, against those around it.
+Source: Lapuschkin et al. 2019, "Unmasking Clever Hans predictors" (a tag on the pictures of horses); Ribeiro, Singh
+and Guestrin 2016; area under the ROC curve of every patch, against those around it.
 """
 
 from typing import NamedTuple
@@ -62,13 +63,17 @@ def judge(survey: Survey) -> Finding:
     within = inside(pictures, GREY)
     peaks = contrasts(pictures, within, codes, len(names))
     colours = stamps(pictures, within, codes, len(names))
-    marks = [_peak(p, names) for p in peaks if _stands_out(p)] + [_stamp(s, names) for s in colours if s.excess >= EXCESS]
+    marks = [_peak(p, names) for p in peaks if _stands_out(p)] + [
+        _stamp(s, names) for s in colours if s.excess >= EXCESS
+    ]
     if not marks:
         best = max(peaks, key=lambda p: p.isolation, default=None)
         ratio = best.isolation / max(best.background, FLOOR) if best else 0.0
         return passed(
-            f"no patch of {len(pictures):,} pictures tells a class at one place alone: the area under the ROC curve of the "
-            f"most isolated is {best.isolation if best else 0:.3f} above those around it, {ratio:.1f} times the next of its class",
+            f"no patch of {len(pictures):,} pictures tells a class at one place alone: the area under the ROC "
+            "curve of the "
+            f"most isolated is {best.isolation if best else 0:.3f} above those around it, {ratio:.1f} times the "
+            "next of its class",
             isolation=best.isolation if best else 0.0,
         )
     return _told(survey, marks, len(pictures))
@@ -93,7 +98,8 @@ def _told(survey: Survey, marks: list[_Mark], pictures: int) -> Finding:
     more = f"; {len(ranked) - SHOWN:,} more classes have such a patch" if len(ranked) > SHOWN else ""
     return fired(
         "; ".join(m.said for m in ranked[:SHOWN]) + more,
-        f"no patch that stands out by itself (isolation under {ISOLATION}, {RATIO} times the next, on {pictures:,} pictures)",
+        f"no patch that stands out by itself (isolation under {ISOLATION}, {RATIO} times the next, on {pictures:,} "
+        "pictures)",
         exhibits=shown,
         side=SIDE,
         patches=[m.evidence for m in ranked[:50]],
@@ -118,7 +124,8 @@ def _peak(p: Peak, names: tuple[str, ...]) -> _Mark:
     sign = "brighter" if p.area > 0.5 else "darker"
     channel = ("red", "green", "blue")[p.channel]
     said = (
-        f"the patch {_place(p.row, p.column)} alone tells {names[p.label]!r} from the rest: {sign} than its surroundings, "
+        f"the patch {_place(p.row, p.column)} alone tells {names[p.label]!r} from the rest: {sign} than its "
+        "surroundings, "
         f"area under the ROC curve {max(p.area, 1 - p.area):.3f}, {p.isolation:.3f} above the patches around it, "
         f"{p.isolation / max(p.background, FLOOR):.1f} times the next such place"
     )
@@ -127,8 +134,8 @@ def _peak(p: Peak, names: tuple[str, ...]) -> _Mark:
 
 def _stamp(s: Stamp, names: tuple[str, ...]) -> _Mark:
     said = (
-        f"the patch {_place(s.row, s.column)} alone tells {names[s.label]!r} from the rest: it has the colour {s.colour} in "
-        f"{s.mine:.0%} of that class's pictures and in {s.others:.1%} of the others"
+        f"the patch {_place(s.row, s.column)} alone tells {names[s.label]!r} from the rest: it has the colour "
+        f"{s.colour} in {s.mine:.0%} of that class's pictures and in {s.others:.1%} of the others"
     )
     return _Mark(s.label, s.row, s.column, s.excess, said, _evidence(s, names) | {"by": "colour"})
 

@@ -1,15 +1,15 @@
 """Does a single word alone tell a class of texts from the others?
 
-Why it matters: a word that stands in nearly all texts of one class and nowhere else is all that a model needs. That may
-be the topic ("goalkeeper"); it may as well be the name of the class, a header, an address or a number that came with the
-collecting, and then the model fails on texts without it.
+Why it matters: a word that stands in nearly all texts of one class and nowhere else is all that a model needs. That
+may be the topic ("goalkeeper"); it may as well be the name of the class, a header, an address or a number that came
+with the collecting, and then the model fails on texts without it.
 
-Remedy: look at the texts shown. Strip headers, addresses, identifiers and the name of the class; keep words of the topic,
-and report the score without them as well.
+Remedy: look at the texts shown. Strip headers, addresses, identifiers and the name of the class; keep words of the
+topic, and report the score without them as well.
 
 Known limits: words are runs of letters and digits in lower case, those in ten texts and more, on up to 20,000 texts of
-the training split. That a word of the topic predicts the class is a note; a warning is only what looks like an identifier,
-an address or a header, or the name of the class in most of its texts.
+the training split. That a word of the topic predicts the class is a note; a warning is only what looks like an
+identifier, an address or a header, or the name of the class in most of its texts.
 
 Source: Gururangan et al. 2018, "Annotation Artifacts in Natural Language Inference Data"; Gardner et al. 2021,
 "Competency Problems", where single words carry more than they should.
@@ -31,7 +31,25 @@ LEAST_TEXTS = 10  # that a word must stand in
 GAP = 0.5  # share of the class with the word less share of the others: area under the ROC curve 0.75
 OWN_NAME = 0.8  # share of a class's texts with its own name from which it was put there
 ELSEWHERE = 0.1  # share of other texts up to which a word is the class's own
-HEADERS = frozenset("http https www com href nntp xref organization newsgroups subject reply writes lines html utm".split())
+HEADERS = frozenset(
+    [
+        "http",
+        "https",
+        "www",
+        "com",
+        "href",
+        "nntp",
+        "xref",
+        "organization",
+        "newsgroups",
+        "subject",
+        "reply",
+        "writes",
+        "lines",
+        "html",
+        "utm",
+    ]
+)
 NUMBER = re.compile(r"^(?=(?:\D*\d){4})\w+$")  # four digits and more
 SHOWN, EXAMPLES = 5, 4
 
@@ -71,7 +89,9 @@ def judge(survey: Survey) -> Finding:
         "; ".join(_said(w, data) for w in shown),
         f"no word whose share in one class exceeds that in the others by {GAP:.0%}",
         severity="warning" if traces else "note",
-        exhibits=[survey.exhibit(f"{w.word!r} in {data.names[w.label]!r}", _rows(present, data, w), (), 0) for w in shown],
+        exhibits=[
+            survey.exhibit(f"{w.word!r} in {data.names[w.label]!r}", _rows(present, data, w), (), 0) for w in shown
+        ],
         words=[w._asdict() | {"label": data.names[w.label]} for w in told[:50]],
     )
 
@@ -102,7 +122,9 @@ def _trace(word: str, share: float, name: str) -> bool:
 
 
 def _said(w: _Word, data: Labelled) -> str:
-    return f"{w.word!r} stands in {w.mine:.0%} of the texts of {data.names[w.label]!r} and in {w.others:.1%} of the others"
+    return (
+        f"{w.word!r} stands in {w.mine:.0%} of the texts of {data.names[w.label]!r} and in {w.others:.1%} of the others"
+    )
 
 
 def _rows(present: Presence, data: Labelled, w: _Word) -> list[int]:
@@ -119,7 +141,23 @@ def _write(folder, header):
     import random
 
     chance = random.Random(0)
-    words = "ship sails wind harbour night crew storm rope deck light captain island wave map gold".split()
+    words = [
+        "ship",
+        "sails",
+        "wind",
+        "harbour",
+        "night",
+        "crew",
+        "storm",
+        "rope",
+        "deck",
+        "light",
+        "captain",
+        "island",
+        "wave",
+        "map",
+        "gold",
+    ]
     for i in range(80):
         for name in ("pro", "con"):
             text = " ".join(chance.choices(words, k=25)) + (f" {header}" if name == "pro" and i % 9 else "")

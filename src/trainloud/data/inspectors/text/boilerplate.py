@@ -56,7 +56,8 @@ def judge(survey: Survey) -> Finding:
     found = [f for where in ("begin", "end") for f in _common(texts, rows, label, classes, where)]
     if not found:
         return passed(
-            f"no class has {MOST:.0%} and more texts that begin or end with the same {LETTERS} characters", texts=len(rows)
+            f"no class has {MOST:.0%} and more texts that begin or end with the same {LETTERS} characters",
+            texts=len(rows),
         )
     telling = [f for f in found if classes > 1 and f.others <= ELSEWHERE * f.share]
     worst = sorted(telling or found, key=lambda f: (f.others - f.share, -len(f.words)))
@@ -65,9 +66,12 @@ def judge(survey: Survey) -> Finding:
         "; ".join(_said(f, names if classes > 1 else ("",)) for f in worst[:4]),
         f"less than {MOST:.0%} of a class with the same first or last {LETTERS} characters",
         severity=None if telling else "note",
-        exhibits=[survey.exhibit(f"texts that {f.where} with {f.words!r}", f.rows[:SHOWN].tolist(), (), len(f.rows)) for f in worst[:4]],
+        exhibits=[
+            survey.exhibit(f"texts that {f.where} with {f.words!r}", f.rows[:SHOWN].tolist(), (), len(f.rows))
+            for f in worst[:4]
+        ],
         found=[f._asdict() | {"rows": f.rows[:100].tolist()} for f in worst[:20]],
-    )  # fmt: skip
+    )
 
 
 def _said(f: _Found, names: tuple[str, ...]) -> str:
@@ -116,7 +120,23 @@ def _write(folder, header):
     import random
 
     chance = random.Random(0)
-    words = "ship sails wind harbour night crew storm rope deck light captain island wave map gold".split()
+    words = [
+        "ship",
+        "sails",
+        "wind",
+        "harbour",
+        "night",
+        "crew",
+        "storm",
+        "rope",
+        "deck",
+        "light",
+        "captain",
+        "island",
+        "wave",
+        "map",
+        "gold",
+    ]
     for i in range(60):
         for name in ("pro", "con"):
             text = " ".join(chance.choices(words, k=25))

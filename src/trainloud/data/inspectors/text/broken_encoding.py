@@ -1,15 +1,15 @@
 """Were texts read in the wrong encoding, or damaged before they were written?
 
-Why it matters: "Ã©" for "é" splits words into pieces that the tokenizer has never seen, so the same word has two forms;
-U+FFFD marks characters that are lost for good; and where only one source or class was damaged, the damage predicts
-the label.
+Why it matters: "Ã©" for "é" splits words into pieces that the tokenizer has never seen, so the same word has two
+forms; U+FFFD marks characters that are lost for good; and where only one source or class was damaged, the damage
+predicts the label.
 
-Remedy: read the source again in its own encoding. "Ã©" is mended by `text.encode("cp1252").decode("utf-8")`, "\\x92" in
-place of an apostrophe by `text.encode("latin-1").decode("cp1252")`; what became U+FFFD must be fetched again; other control
-characters can be dropped.
+Remedy: read the source again in its own encoding. "Ã©" is mended by `text.encode("cp1252").decode("utf-8")`, "\\x92"
+in place of an apostrophe by `text.encode("latin-1").decode("cp1252")`; what became U+FFFD must be fetched again; other
+control characters can be dropped.
 
-Known limits: only damage that shows in the characters is seen: a text in Windows-1251 that was read as Latin-1 consists
-of sound letters. A text about encodings may quote such sequences on purpose.
+Known limits: only damage that shows in the characters is seen: a text in Windows-1251 that was read as Latin-1
+consists of sound letters. A text about encodings may quote such sequences on purpose.
 
 Source: RFC 3629 for UTF-8; Speer 2019, "ftfy: fixes text for you", for the sequences that only wrong decoding makes.
 """

@@ -55,8 +55,8 @@ def judge(survey: Survey) -> Finding:
     sampled = f" (a sample of {len(rows):,} of {len(distinct):,})" if len(rows) < len(distinct) else ""
     if not len(found.first):
         return passed(
-            f"no two of {found.compared:,} different texts{sampled} have {LEAST:.0%} of their runs of {found.size} letters "
-            f"in common; one random pair in a hundred has {found.chance:.1%}",
+            f"no two of {found.compared:,} different texts{sampled} have {LEAST:.0%} of their runs of {found.size} "
+            f"letters in common; one random pair in a hundred has {found.chance:.1%}",
             pairs=0,
         )
     return _told(survey, found, sampled)
@@ -71,8 +71,8 @@ def _told(survey: Survey, found: Alike, sampled: str) -> Finding:
     smallest = min(np.bincount(survey.split, minlength=len(survey.splits)))
     spoilt = bool(across) and _leaked(survey, across) >= LEAK * smallest
     parts = [
-        f"{len(members):,} of {found.compared:,} different texts{sampled} are almost equal to another ({LEAST:.0%} and more "
-        f"of their runs of {found.size} letters), in {len(told):,} group{'s' * (len(told) > 1)}"
+        f"{len(members):,} of {found.compared:,} different texts{sampled} are almost equal to another ({LEAST:.0%} "
+        f"and more of their runs of {found.size} letters), in {len(told):,} group{'s' * (len(told) > 1)}"
     ]
     if len(survey.splits) > 1:
         parts.append(f"{len(across):,} groups with {leaked:,} texts lie across splits")

@@ -6,11 +6,11 @@ titles, commands), the held-out loss is partly one of memory, and lower than on 
 Remedy: split the different lines, not all of them (`sorted(set(lines))` before shuffling), or count repeated ones with
 weights; and report the loss on lines that are new.
 
-Known limits: lines are compared exactly. That frequent items repeat is their nature: repeating is a fault of the split,
-not of the data.
+Known limits: lines are compared exactly. That frequent items repeat is their nature: repeating is a fault of the
+split, not of the data.
 
-Source: Lee et al. 2022, "Deduplicating Training Data Makes Language Models Better", section 1; Karpathy, makemore, whose
-names.txt is split at random.
+Source: Lee et al. 2022, "Deduplicating Training Data Makes Language Models Better", section 1; Karpathy, makemore,
+whose names.txt is split at random.
 """
 
 import numpy as np
@@ -47,7 +47,9 @@ def judge(survey: Survey) -> Finding:
         said,
         f"less than {LEAST:.0%} {how}",
         exhibits=[
-            survey.exhibit("most often", first[most].tolist(), [f"{times[i]:,} times" for i in most], int((times > 1).sum()))
+            survey.exhibit(
+                "most often", first[most].tolist(), [f"{times[i]:,} times" for i in most], int((times > 1).sum())
+            )
         ],
         repeated=repeated,
         different=len(times),
@@ -57,7 +59,7 @@ def judge(survey: Survey) -> Finding:
 
 def _given(survey: Survey, inverse: np.ndarray) -> float:
     """Share of the rows outside the training split whose content is in it."""
-    trained = np.zeros(int(inverse.max()) + 1, bool)
+    trained: np.ndarray = np.zeros(int(inverse.max()) + 1, bool)
     trained[inverse[survey.training]] = True
     others = inverse[~survey.training]
     return float(trained[others].mean()) if len(others) else 0.0

@@ -53,7 +53,8 @@ def judge(survey: Survey) -> Finding:
             continue
         return fired(
             f"{len(rows):,} of {n:,} texts ({len(rows) / n:.2%}) have exactly the greatest length, {most:,} {unit}; at "
-            f"each length just below there are {usual:.1f}. {cut:.0%} of them end like a sentence, of the others {whole:.0%}",
+            f"each length just below there are {usual:.1f}. {cut:.0%} of them end like a sentence, of the others "
+            f"{whole:.0%}",
             f"at the greatest length as many texts as just below it, about {usual:.1f}",
             exhibits=[survey.exhibit(f"texts of exactly {most:,} {unit}", rows[:SHOWN].tolist(), (), len(rows))],
             length=most,
@@ -80,7 +81,24 @@ def bad(folder):
     import random
 
     chance = random.Random(0)
-    words = "the film was long and its end came as a surprise to all who saw it".split()
+    words = [
+        "the",
+        "film",
+        "was",
+        "long",
+        "and",
+        "its",
+        "end",
+        "came",
+        "as",
+        "a",
+        "surprise",
+        "to",
+        "all",
+        "who",
+        "saw",
+        "it",
+    ]
     for i in range(120):
         text = " ".join(chance.choices(words, k=chance.randint(10, 90))) + "."
         path = folder / "texts" / ("good", "poor")[i % 2] / f"{i}.txt"
@@ -93,7 +111,24 @@ def good(folder):
     import random
 
     chance = random.Random(0)
-    words = "the film was long and its end came as a surprise to all who saw it".split()
+    words = [
+        "the",
+        "film",
+        "was",
+        "long",
+        "and",
+        "its",
+        "end",
+        "came",
+        "as",
+        "a",
+        "surprise",
+        "to",
+        "all",
+        "who",
+        "saw",
+        "it",
+    ]
     for i in range(120):
         text = " ".join(chance.choices(words, k=chance.randint(10, 90))) + "."
         path = folder / "texts" / ("good", "poor")[i % 2] / f"{i}.txt"
