@@ -15,12 +15,14 @@ from trainloud.data.survey import SEED, SIDE, Survey
 
 ROWS = 5000  # pictures of a probe: half the width of an interval of retention is then about 0.03 for ten classes
 LARGEST = 128  # pixels a side that are looked at; larger pictures are shrunk
+COARSE = 16  # windows a side at most on its coarser levels
 COARSEST = 8  # pixels a side of the coarsest level of the pyramid
 FINE = 32  # filters on the picture itself,
 OTHERS = 16  # on all coarser levels together,
 GLOBAL = 256  # and features of the kernel that sees the whole picture: 1,792 in all for 32 pixels
 BLURRED = 16  # pixels a side at which the kernel sees the picture
 MARGIN = 8  # an eighth of the side is cropped at each edge
+NOISE = 2.0  # content differs more from the border than that times what its own pixels differ by (squared)
 SIZES = (0.5, 2.0)  # factors by which a picture is scaled at most to bring its content to one size
 
 
@@ -42,8 +44,8 @@ class View:
 
 
 def view(survey: Survey) -> View:
-    """The pictures at the smallest of 32, 64 and 128 pixels at which the probe loses nothing, made once. Raises
-    Refused where the probe is not clearly above the best constant at any of them."""
+    """The pictures at the smallest of 32, 64 and 128 pixels at which the probe does not measurably lose, made once.
+    Raises Refused where the probe is not clearly above the best constant at any of them."""
     return survey.once("view of pictures", lambda: _view(survey))
 
 
@@ -54,7 +56,7 @@ def _view(survey: Survey) -> View:
     sides = sorted({largest, *(s for s in (SIDE, 2 * SIDE) if s < largest)})
     trials = [looked(found, side, lambda s=side: pictures(survey, found.rows, s)) for side in sides]
     best = found.require(max(trials, key=lambda t: t.value))
-    i = next((i for i, t in enumerate(trials) if found.kept(t, best).ruling == "not needed"), trials.index(best))
+    i = next(i for i, t in enumerate(trials) if t is best or found.kept(t, best).ruling != "needed")
     return View(found, pictures(survey, found.rows, sides[i]), native, found.require(trials[i]))
 
 
@@ -105,7 +107,8 @@ class Eye:
         """Filters from these pictures (n, side, side, c)."""
         fine, *coarse = levels(images.shape[1])
         banks = [(fine, bank(images, FINE))]
-        banks += [(side, bank(resized(images, side), max(OTHERS // len(coarse), 2))) for side in coarse]
+        share = max(OTHERS // max(len(coarse), 1), 2)
+        banks += [(side, bank(resized(images, side), share, stride=max(1, side // COARSE))) for side in coarse]
         blurred = min(images.shape[1], BLURRED)
         return Eye(tuple(banks), Kernel.of(resized(images, blurred), GLOBAL), blurred)
 
@@ -191,7 +194,7 @@ def grey(x: np.ndarray) -> np.ndarray:
 def centred(x: np.ndarray) -> np.ndarray:
     """The middle of what differs from the border lies in the middle."""
     down, right, _ = content(x)
-    return warped(x, down, right)
+    return warped(x, np.round(down), np.round(right))
 
 
 def one_size(x: np.ndarray) -> np.ndarray:
@@ -218,7 +221,10 @@ def content(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     the middle, and how far that spreads (standard deviation in pixels)."""
     h, w = x.shape[1:3]
     edge = np.concatenate([x[:, 0], x[:, -1], x[:, :, 0], x[:, :, -1]], axis=1)
-    mass = np.square(x - np.median(edge, axis=1)[:, None, None]).sum(axis=3) + 1e-3
+    ground = np.median(edge, axis=1)[:, None, None]
+    own = np.square(edge[:, :, None] - ground[:, None]).sum(axis=-1).reshape(len(x), -1)
+    noise = NOISE * np.quantile(own, 0.95, axis=1)[:, None, None]
+    mass = np.maximum(np.square(x - ground).sum(axis=3) - noise, 0) + 1e-3
     total = mass.sum(axis=(1, 2))
     rows, columns = mass.sum(axis=2) / total[:, None], mass.sum(axis=1) / total[:, None]
     at = [np.arange(h) - (h - 1) / 2, np.arange(w) - (w - 1) / 2]
@@ -331,13 +337,9 @@ def spread(x: np.ndarray) -> float:
 def removed(axis: Axis, x: np.ndarray) -> float:
     """Share of the variance of (n, h, w, c) float32 pictures that goes when the axis is taken away, at least 0."""
     whole = spread(x)
-    if not whole > 0:
-        return 0.0
     changed = axis.change(x)
-    left = spread(changed) * (x.shape[3] / changed.shape[3])
-    if changed.shape[1] < x.shape[1]:  # cropped: what lay in the margin
-        left = spread(changed)
-    return max(1 - left / whole, 0.0)
+    scale = x.shape[3] / changed.shape[3]  # grey pictures count for all their channels
+    return max(1 - spread(changed) * scale / whole, 0.0) if whole > 0 else 0.0
 
 
 def decomposed(x: np.ndarray) -> dict[str, float]:

@@ -39,7 +39,7 @@ def crowding(z: np.ndarray) -> np.ndarray:
     n = len(z)
     picked = drawn(n, max(NEAREST + 1, min(CROWD, n // 2)))
     found = nearest(z[picked], z, k=NEAREST + 1, skip_same=False)[1].clip(-1, 0.999)
-    itself = np.zeros(n, np.int64)
+    itself: np.ndarray = np.zeros(n, np.int64)
     itself[picked] = 1
     return found[np.arange(n), NEAREST - 1 + itself]
 

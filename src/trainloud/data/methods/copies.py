@@ -14,13 +14,14 @@ from trainloud.data.methods.registration import Laid, lay
 from trainloud.data.methods.repeats import repeats
 from trainloud.data.methods.second_look import order
 from trainloud.data.methods.thumbnails import LEAST_CELLS, Squares, showing, squares
-from trainloud.data.survey import SIDE, Survey
+from trainloud.data.survey import Survey
 
 FEWEST = 50  # pictures below which chance cannot be told
 SMALLEST = 16  # pixels of the longer side: smaller pictures hold too little to tell copies from look-alikes
 BYTES_A_ROW = 1000  # two vectors of 192 in float16, neighbours and pairs
 NEAREST, MIRRORED = 6, 2  # neighbours and mirrored neighbours that are candidates
-AT_LEAST = 10_000, 0.25  # pairs laid on each other, and pairs a picture: whichever is more
+ROUND = 10_000, 0.25  # pairs laid on each other before it is asked how many are copies: a picture each up to
+# this many, a quarter of one beyond, whichever is more
 GOES_ON = 0.005  # share of a round of pairs that must be copies, for another round to be worth while
 SURE, LIKELY = 0.78, 0.70  # score, whatever chance says: below, people do not call pictures the same
 BY_CHANCE = 1.0  # pairs that chance gives among those called sure
@@ -89,7 +90,7 @@ def _compared(survey: Survey) -> tuple[np.ndarray, tuple[str, ...]]:
     content, images = survey.measured.content, squares(survey)
     assert content is not None
     n = len(survey)
-    open_ = content.any(axis=1)
+    open_ = np.array(content.any(axis=1))
     for group in repeats(survey):
         open_[group[1:]] = False
     said = []
@@ -129,7 +130,7 @@ def pairs(images: Squares) -> Pairs:
     a, b, flip = _candidates(z, mirror)
     del z, mirror
     kept: list[tuple[np.ndarray, np.ndarray, Laid, np.ndarray]] = []
-    size = max(AT_LEAST[0], int(AT_LEAST[1] * n))
+    size = max(min(ROUND[0], n), int(ROUND[1] * n))
     for start in range(0, len(a), size):
         i, j = a[start : start + size], b[start : start + size]
         laid = lay(images, i, j, flip[start : start + size], whiten)
@@ -138,7 +139,7 @@ def pairs(images: Squares) -> Pairs:
         if ((laid.score >= SURE) & (expected < BY_CHANCE)).mean() < GOES_ON:
             break
     i, j, laid, expected = _joined(kept, n)
-    first = order(images, i, j, laid)
+    first = order(images, i, j, laid, expected)
     cut = by_chance.cut(n, float(np.median(crowd)), BY_CHANCE)
     return Pairs(i[first], j[first], laid.taken(first), expected[first], crowd, by_chance, cut)
 
@@ -159,7 +160,7 @@ def _candidates(z: np.ndarray, mirror: np.ndarray) -> tuple[np.ndarray, np.ndarr
     parts = []
     for queries, k, flip in ((z, NEAREST, False), (mirror, MIRRORED, True)):
         ids, cosines = nearest(z, queries, k)
-        one = np.arange(n, dtype=np.int32).repeat(ids.shape[1])
+        one: np.ndarray = np.arange(n, dtype=np.int32).repeat(ids.shape[1])
         two, cosine = ids.ravel(), cosines.ravel()
         parts.append((np.minimum(one, two), np.maximum(one, two), np.full(len(one), flip), cosine))
     a, b, flips, cosine = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -175,7 +176,9 @@ def _joined(
 ) -> tuple[np.ndarray, np.ndarray, Laid, np.ndarray]:
     """All rounds in one; of a pair that was tried as it is and mirrored the better."""
     a, b, expected = (np.concatenate([k[i] for k in kept]) for i in (0, 1, 3))
-    laid = Laid(*(np.concatenate([getattr(k[2], f) for k in kept]) for f in ("peak", "cosine", "mirror", "zoom", "shift")))
+    laid = Laid(
+        *(np.concatenate([getattr(k[2], f) for k in kept]) for f in ("peak", "cosine", "mirror", "zoom", "shift"))
+    )
     best = np.lexsort((-laid.score, b, a))
     key = a[best] * n + b[best]
     best = best[np.concatenate((np.ones(min(len(key), 1), bool), key[1:] != key[:-1]))]

@@ -10,6 +10,7 @@ TRIMMED = 0.1  # share of the largest ratios left out of the fit, as the authors
 HALVINGS = (1, 2, 4, 8)  # decimation: the estimate on all rows, on a half, a quarter, an eighth
 FEWEST = 100  # rows that an estimate takes
 REPEATS = 200  # of the bootstrap
+STEADY = 0.2  # relative change from one density to the next up to which an estimate is taken to stay
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,15 @@ def two_nearest(x: np.ndarray) -> list[Dimension]:
         low, high = np.quantile(draws, (0.025, 0.975))
         found.append(Dimension(len(rows), value, float(low), float(high)))
     return found
+
+
+def steady(found: list[Dimension]) -> tuple[float, float, float]:
+    """The estimate that stays when the rows become fewer, and the ends of its interval and of the next one's: noise at
+    the finest scale is left behind. The last estimate where none stays."""
+    for at, after in zip(found[:-1], found[1:], strict=True):
+        if abs(after.value - at.value) <= STEADY * at.value:
+            return at.value, min(at.low, after.low), max(at.high, after.high)
+    return found[-1].value, found[-1].low, found[-1].high
 
 
 def _exponent(ratio: np.ndarray) -> float:

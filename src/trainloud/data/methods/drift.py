@@ -60,6 +60,11 @@ class _Source:
             return bin_words(self.values[rows], self.words, bins)
         return bin_numbers(self.values[rows], bins, self.role)
 
+    def missing(self, rows: np.ndarray) -> bool:
+        """Has none of these rows a value?"""
+        values = self.values[rows]
+        return bool((values < 0).all() if self.role == "category" else np.isnan(values).all())
+
     def shift(self, a: np.ndarray, b: np.ndarray) -> Shift:
         test = shift_of_words if self.role == "category" else shift_of_numbers
         return test(self.name, self.values[a], self.values[b])
@@ -140,12 +145,15 @@ def _beside(
     vocabulary = _vocabulary(survey, both) if survey.kind == "text" and survey.data.text else {}
     names = [*names, *(("word", w) for w in vocabulary)]
     second = np.arange(len(both)) >= len(a)
-    columns, shifts = [], []
+    columns, shifts, compared = [], [], []
     for kind, name in names:
         source = _source(survey, kind, name, both, vocabulary)
+        if survey.kind != "table" and (source.missing(a) or source.missing(b)):
+            continue  # a table of labels that knows the pictures of one split only
+        compared.append(name)
         columns.append(source.binned(both))
         shifts.append(source.shift(a, b))
-    bins = Bins(both, tuple(n for _, n in names), tuple(columns))
+    bins = Bins(both, tuple(compared), tuple(columns))
     p = holm(np.array([s.p for s in shifts]))
     apart = [replace(s, p=float(q)) for s, q in zip(shifts, p, strict=True) if q < SURE and s.distance >= APART]
     apart.sort(key=lambda s: -s.distance)
@@ -159,7 +167,7 @@ def _beside(
     return Drift(
         first,
         split,
-        len(names),
+        len(compared),
         test,
         tuple(apart),
         {k: v for k, v in middles.items() if v is not None},

@@ -25,13 +25,13 @@ THIN = 1e-5  # of the largest variance: what rounding leaves of a component that
 
 def features(images: np.ndarray) -> np.ndarray:
     """(m, SIDE, SIDE, 3) of any dtype -> (m, SHAPE + 192) float32."""
-    out = np.empty((len(images), SHAPE + COLOURS * COLOURS * 3), np.float32)
+    out: np.ndarray = np.empty((len(images), SHAPE + COLOURS * COLOURS * 3), np.float32)
     pooled = np.repeat(np.eye(CELLS, dtype=np.float32), CELL, axis=1) / CELL  # (CELLS, SIDE)
     turns = 2 * np.pi * np.arange(BINS // 2) / BINS
     for start in range(0, len(images), BLOCK):
-        block = images[start : start + BLOCK].astype(np.float32)
+        block: np.ndarray = images[start : start + BLOCK].astype(np.float32)
         across, down = _gradients(block)
-        responses = np.empty((len(block), BINS, SIDE, SIDE), np.float32)
+        responses: np.ndarray = np.empty((len(block), BINS, SIDE, SIDE), np.float32)
         for i, turn in enumerate(turns):
             along = np.float32(np.cos(turn)) * across + np.float32(np.sin(turn)) * down
             np.maximum(along, 0, out=responses[:, 2 * i])

@@ -58,12 +58,13 @@ def largest(values: np.ndarray, k: int) -> Found:
         found = values[rows[:, None], part]
         order = np.argsort(-found, axis=1)
         return np.take_along_axis(part, order, 1), np.take_along_axis(found, order, 1)
-    ids, found = np.empty((len(values), k), np.int32), np.empty((len(values), k), np.float32)
+    ids: np.ndarray = np.empty((len(values), k), np.int32)
+    best_values: np.ndarray = np.empty((len(values), k), np.float32)
     for j in range(k):
         ids[:, j] = best = values.argmax(axis=1)
-        found[:, j] = values[rows, best]
+        best_values[:, j] = values[rows, best]
         values[rows, best] = -np.inf
-    return ids, found
+    return ids, best_values
 
 
 def _exact(
@@ -116,7 +117,8 @@ def _merge(
 ) -> None:
     """What one list holds for the queries `first + asking`, into their best so far."""
     products = some[asking].astype(np.float32) @ columns
-    k, own = ids.shape[1], asking + first
+    k = ids.shape[1]
+    own: np.ndarray = asking + first
     if skip_same:
         place = np.minimum(np.searchsorted(rows, own), len(rows) - 1)
         hit = np.flatnonzero(rows[place] == own)

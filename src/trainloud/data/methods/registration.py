@@ -68,8 +68,8 @@ def lay(images: Squares, a: np.ndarray, b: np.ndarray, mirror: np.ndarray, white
     )
     for start in range(0, n, BLOCK):
         at = slice(start, start + BLOCK)
-        first = images[a[at]].astype(np.float32)
-        second = images[b[at]].astype(np.float32)
+        first: np.ndarray = images[a[at]].astype(np.float32)
+        second: np.ndarray = images[b[at]].astype(np.float32)
         second[mirror[at]] = second[mirror[at], :, ::-1]
         out.peak[at], out.zoom[at], out.shift[at] = register(first.mean(axis=3), second.mean(axis=3))
         out.cosine[at] = _cosine(first, second, out.zoom[at], out.shift[at], whiten)
@@ -151,7 +151,9 @@ def _cosine(
     over = inside[..., None].astype(np.float32)
     area = over.sum(axis=(1, 2), keepdims=True)
     middle = [(x * over).sum(axis=(1, 2), keepdims=True) / area for x in (first, second)]
-    spread = [(((x - m) * over) ** 2).sum(axis=(1, 2), keepdims=True) for x, m in zip((first, second), middle)]
+    spread = [
+        (((x - m) * over) ** 2).sum(axis=(1, 2), keepdims=True) for x, m in zip((first, second), middle, strict=True)
+    ]
     second = (second - middle[1]) * np.sqrt((spread[0] + 1) / (spread[1] + 1)) + middle[0]
     second = second * over + first * (1 - over)
     return (whiten(features(first)) * whiten(features(second))).sum(axis=1)

@@ -18,7 +18,7 @@ from trainloud.data.survey import SEED, Survey
 
 FOLDS = 5
 ENOUGH = 0.95  # retention: what loses a twentieth of the probe's advantage at most may go
-CLEAR = 3.3  # standard errors above the constant: 1 in 2,000 by chance
+CLEAR = 5.0  # standard errors above the constant: a ratio with a less certain denominator has no useful interval
 SMALLEST = 60  # labelled training rows that are worth a probe: twelve a fold
 REPEATS = 1000  # of the bootstrap: ends of a 95 % interval are then good to about a tenth of its width
 SKEWED = 0.8  # share of the largest class above which accuracy says little and every class is weighed the same

@@ -16,20 +16,26 @@ FILTERS = 32  # twice as many order no better
 FITTED = 3000  # pictures that filters and components are told from
 DIMS = 256
 WEIGHT = 0.5  # of the second look, beside a score of weight 1
+UNSEEN = -10.0  # added to the score of pairs without a second look
+IN_QUESTION = 0.2  # pairs a picture that chance may make as alike: of those that it makes more of, none is a copy
 LOOKED_AT = 4000  # pictures at most, of the best pairs first: about 3 CPU-seconds
 
 
-def order(images: Squares, a: np.ndarray, b: np.ndarray, laid: Laid) -> np.ndarray:
-    """Places of the pairs a, b (p,), surest first; mirrored ones stand after the others."""
+def order(images: Squares, a: np.ndarray, b: np.ndarray, laid: Laid, expected: np.ndarray) -> np.ndarray:
+    """Places of the pairs a, b (p,), surest first; mirrored ones stand after the others.
+
+    `expected` (p,): how many pairs chance makes as alike. Those without a second look stand last, by their score.
+    """
     by_score = np.argsort(-laid.score, kind="stable")
-    value = laid.score - 10.0
+    by_score = by_score[expected[by_score] < IN_QUESTION * len(images)]
+    value = laid.score + UNSEEN
     both = np.stack((a, b), axis=1)[by_score]
     _, first = np.unique(both, return_index=True)  # where in the order each picture comes first
     last = int(np.sort(first)[min(LOOKED_AT, len(first)) - 1]) // 2 if len(first) else 0
     seen = by_score[: last + 1]
     if len(seen):
         value[seen] = laid.score[seen] + WEIGHT * _cosine(images, a[seen], b[seen])
-    return np.lexsort((-value, laid.mirror))
+    return np.lexsort((-value, laid.mirror & (value > UNSEEN / 2), value < UNSEEN / 2))
 
 
 def _cosine(images: Squares, a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -37,7 +37,10 @@ class Squares:
                 continue
             places = np.flatnonzero(key == shape)
             top, left = (SIDE - high) // 2, (SIDE - wide) // 2
-            part = out[places, top : top + high, left : left + wide].astype(np.float32)
+            part = out[places, top : top + high, left : left + wide]
+            if (part[..., :1] == part[..., 1:]).all():
+                part = part[..., :1]  # grey
+            part = part.astype(np.float32)
             part = np.tensordot(part, enlarging(high), (1, 1))  # (m, wide, 3, SIDE)
             part = np.tensordot(part, enlarging(wide), (1, 1))  # (m, 3, SIDE, SIDE): channel, row, column
             out[places] = (part.transpose(0, 2, 3, 1) + np.float32(0.5)).astype(np.uint8)

@@ -16,14 +16,14 @@ Source: Ethayarajh, Choi, Swayamdipta 2022, "Understanding Dataset Difficulty wi
 (input transformations); Karpathy 2019, "A Recipe for Training Neural Networks", step 1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from trainloud.core.answer import Answer, Point, Prediction, Verdict
+from trainloud.core.answer import Answer, Verdict
 from trainloud.data.inspector import Question
-from trainloud.data.methods.answers import Step, by_kind, evidence, points, points_of, predicted, step
+from trainloud.data.methods.answers import UNIT, Step, by_kind, evidence, points, points_of, predicted, step
 from trainloud.data.methods.appearance import Axis, Eye, View, axes_of, glance, jolted, relit, removed, view
 from trainloud.data.methods.retention import Bench, Kept, Trial
 from trainloud.data.methods.ridge import cross_fitted, standardised
@@ -49,50 +49,61 @@ class Nuisance:
     def spurious(self) -> bool:
         return self.share >= LARGE and self.step.kept.ruling == "not needed"
 
-    def __str__(self) -> str:
-        return f"{self.name} ({self.share:.0%} of {{of}}, {self.step.kept} kept without it)"
+    def said(self, of: str) -> str:
+        return f"{self.name} ({self.share:.0%} of {of}, {self.step.kept} kept without it)"
+
+
+def jointly(
+    names: Sequence[str], tried: Sequence[Nuisance], take: Callable[[Sequence[str]], Step]
+) -> tuple[tuple[str, ...], Step | None]:
+    """The axes among `names` that may go all at once, and what is kept then: of those that lose together the one that
+    costs most alone is put back, until nothing is lost."""
+    alone = {n.name: n.step for n in tried}
+    left = list(names)
+    while len(left) > 1:
+        together = take(left)
+        if together.kept.ruling == "not needed":
+            return tuple(left), together
+        left.remove(min(left, key=lambda n: alone[n].kept.low))
+    return tuple(left), alone[left[0]] if left else None
 
 
 def weighed(
-    found: Bench, whole: Trial, tried: Sequence[Nuisance], together: Step | None, of: str,
+    found: Bench, whole: Trial, tried: Sequence[Nuisance], names: Sequence[str], together: Step | None, of: str,
     hints: Sequence[tuple[str, Kept]] = (),
 ) -> Answer:  # fmt: skip
-    """The answer, whatever the kind of data. `of` says what the shares are of, `together` is all that is spurious taken
-    away at once, `hints` what augmentation changed."""
+    """The answer, whatever the kind of data. `of` says what the shares are of; `names` may go all at once, with what is
+    kept then; `hints` are what augmentation changed."""
     spurious = [n for n in tried if n.spurious]
     large = [n for n in tried if n.share >= LARGE]
     needed = [n for n in tried if n.step.kept.ruling == "needed"]
     verdict: Verdict = "yes" if spurious else "no" if all(n in needed for n in large) else "undecided"
-    listed = [("Not needed", spurious), ("needed", needed)]
-    said = "; ".join(f"{word}: {', '.join(map(str, group))}" for word, group in listed if group)
-    said = said or "No axis that was tried can be ruled on"
-    said = f"{said[:1].upper()}{said[1:]}".format(of=of)
-    if together is not None and len(spurious) > 1:
-        said += f"; all that is not needed taken away at once keeps {together.kept}"
+    parts = [(word, group) for word, group in (("not needed", spurious), ("needed", needed)) if group]
+    said = "; ".join(f"{word}: {', '.join(n.said(of) for n in group)}" for word, group in parts)
+    said = said or "no axis that was tried can be ruled on"
+    if len(names) > 1 and together is not None:
+        said += f"; {', '.join(names)} taken away at once keeps {together.kept}"
     said += f" (probe: {found.metric} {whole.value:.3f}, best constant {found.chance:.3f}, {len(found):,} examples)."
     shown = together or max((n.step for n in large or tried), key=lambda s: s.kept.low, default=None)
-    steps = [n.step for n in tried] + ([together] if together else [])
-    foretold: list[Prediction] = [predicted(n.ingredient, found.metric, found.change(n.step.trial, whole)) for n in tried]
+    steps = [n.step for n in tried] + ([together] if together is not None and len(names) > 1 else [])
+    foretold = [predicted(n.ingredient, found.metric, found.change(n.step.trial, whole)) for n in tried]
     foretold += [predicted(f"augmentation={name}", found.metric, change) for name, change in hints]
     return Answer(
-        "", "", verdict, said, _follows(found, spurious, together, hints), shown.kept.value if shown else None,
-        shown.kept.low if shown else None, shown.kept.high if shown else None,
-        "share of the probe's advantage kept without what is not needed", points(whole, steps),
-        "what is taken away", found.metric, found.chance, whole.value, tuple(foretold),
-        evidence(found, steps) | {"share of the variation": {n.name: round(n.share, 4) for n in tried}},
+        "", "", verdict, said[:1].upper() + said[1:], _follows(found, spurious, names, hints),
+        shown.kept.value if shown else None, shown.kept.low if shown else None, shown.kept.high if shown else None,
+        UNIT, points(whole, steps), "what is taken away", found.metric, found.chance, whole.value, tuple(foretold),
+        evidence(found, steps) | {f"share of {of}": {n.name: round(n.share, 4) for n in tried}},
     )  # fmt: skip
 
 
 def _follows(
-    found: Bench, spurious: Sequence[Nuisance], together: Step | None, hints: Sequence[tuple[str, Kept]]
+    found: Bench, spurious: Sequence[Nuisance], names: Sequence[str], hints: Sequence[tuple[str, Kept]]
 ) -> str:
-    said = []
-    if spurious and together is not None and together.kept.ruling == "needed":
-        said.append(f"Take out one of these, not all: {'; or '.join(n.remedy for n in spurious)}.")
-    elif spurious:
-        said.append(f"Before training: {'; '.join(n.remedy for n in spurious)}.")
-    else:
-        said.append("Leave the examples as they are.")
+    taken = [n for n in spurious if n.name in names]
+    said = [f"Before training: {'; '.join(n.remedy for n in taken)}." if taken else "Leave the examples as they are."]
+    rest = [n.remedy for n in spurious if n.name not in names]
+    if rest:
+        said.append(f"Instead of these, not besides them, one may {' or '.join(rest)}.")
     for word, group in (
         ("Augmenting helps the probe", [(n, c) for n, c in hints if c.low > 0]),
         ("Do not augment", [(n, c) for n, c in hints if c.high < 0]),
@@ -117,13 +128,14 @@ def of_images(survey: Survey) -> Answer:
         one = step(found, trial, seen.whole)
         tried.append(Nuisance(axis.name, removed(axis, images), one, axis.words, axis.ingredient))
         spurious += [axis] if tried[-1].spurious else []
-    together = None
-    if len(spurious) > 1:
+    def at_once(some: Sequence[Axis]) -> Step:
         changed = images
-        for axis in spurious:
+        for axis in some:
             changed = axis.change(changed)
-        together = step(found, found.trial("without all that is not needed", lambda: glance(changed)), seen.whole)
-    return weighed(found, seen.whole, tried, together, "the variance", augmented(seen))
+        return step(found, found.trial(f"without {' and '.join(a.name for a in some)}", lambda: glance(changed)), seen.whole)
+
+    names, together = jointly([a.name for a in spurious], tried, lambda n: at_once([a for a in spurious if a.name in n]))
+    return weighed(found, seen.whole, tried, names, together, "the variance", augmented(seen))
 
 
 AUGMENTATIONS = {

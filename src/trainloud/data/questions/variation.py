@@ -8,7 +8,8 @@ Remedy: choose bottlenecks and embeddings no narrower than the intrinsic dimensi
 if question 3 finds it spurious; where classes barely stand apart, do not rely on nearest neighbours of raw examples.
 
 Known limits: the intrinsic dimension of few examples is too low (a curved surface looks flat from afar) and that of
-noisy ones too high; the estimate on ever fewer rows is given beside it. The named axes are taken away one after the
+noisy ones too high; the one that stays on ever
+fewer rows is taken, and all of them are given as evidence. The named axes are taken away one after the
 other: what two of them share is counted for the first.
 
 Source: Facco, d'Errico, Rodriguez, Laio 2017, "Estimating the intrinsic dimension of datasets by a minimal
@@ -24,7 +25,7 @@ from trainloud.core.answer import Answer, Point, Verdict
 from trainloud.data.inspector import Question
 from trainloud.data.methods.answers import by_kind
 from trainloud.data.methods.appearance import decomposed, native_side, pictures
-from trainloud.data.methods.dimension import Dimension, between, participation, two_nearest
+from trainloud.data.methods.dimension import Dimension, between, participation, steady, two_nearest
 from trainloud.data.methods.retention import Refused
 from trainloud.data.survey import SEED, SIDE, Survey
 
@@ -44,15 +45,14 @@ def described(
     dimensions = two_nearest(x) if x.shape[1] > 1 else []
     if not dimensions:
         raise Refused(f"{len(x)} examples with {x.shape[1]} numbers that vary are too few for an intrinsic dimension")
-    first, near = dimensions[0], dimensions[:2]
-    low, high = min(d.low for d in near), max(d.high for d in near)
+    value, low, high = steady(dimensions)
     directions, values = participation(x)
     held = {share: int(np.searchsorted(np.cumsum(values) / values.sum(), share)) + 1 for share in HELD}
     bound = FEW * x.shape[1]
     verdict: Verdict = "yes" if high < bound else "no" if low > bound else "undecided"
     apart = _between(survey, rows, x)
     said = (
-        f"The intrinsic dimension of {len(x):,} {what} is {first.value:.1f} ({low:.1f} to {high:.1f}) in a space of "
+        f"The intrinsic dimension of {len(x):,} {what} is {value:.1f} ({low:.1f} to {high:.1f}) in a space of "
         f"{x.shape[1]:,}; {directions:.1f} directions of equal variance would spread as much, and "
         f"{held[0.95]:,} principal components hold 95 % of the variance"
     )
@@ -60,7 +60,7 @@ def described(
     top = sorted(((v[0], k) for k, v in shares.items() if k != "the rest"), reverse=True)[:3]
     said += f"; {', '.join(f'{k} {v:.0%}' for v, k in top)}." if top else "."
     return Answer(
-        "", "", verdict, said, _follows(high, apart, top), first.value, low, high, "dimensions",
+        "", "", verdict, said, _follows(high, apart, top), value, low, high, "dimensions",
         tuple(Point(k, *v) for k, v in shares.items()), "named part of the variance" if shares else "",
         "share of the variance" if shares else "",
         evidence=_evidence(dimensions, directions, held, apart, shares, x),

@@ -12,7 +12,6 @@ import os
 import re
 from collections import Counter
 from collections.abc import Sequence
-from os.path import commonpath
 from typing import IO
 
 import numpy as np
@@ -128,8 +127,9 @@ def _stripped(folder: tuple[str, ...], all_of: Counter[tuple[str, ...]]) -> tupl
     while all(len(f) > depth for f in all_of) and len({f[depth] for f in all_of}) == 1:
         depth += 1
     heads = {f[depth] for f in all_of if len(f) > depth}
-    common = commonpath(sorted(heads)) if len(heads) > 1 else ""
-    common = re.sub(r"[^-_. ]+$", "", common)
+    low, high = min(heads, default=""), max(heads, default="")
+    same = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), 0)
+    common = re.sub(r"[^-_. ]+$", "", low[:same])
     if not common or len(folder) <= depth or not all(h[len(common) :].lower() in SPLIT_WORDS for h in heads):
         return folder
     return (*folder[:depth], folder[depth][len(common) :], *folder[depth + 1 :])
