@@ -31,6 +31,7 @@ from trainloud.report.result import order
 from trainloud.settings import Settings, SettingsError, settings
 
 WRONG_USE, COULD_NOT_JUDGE, INTERRUPTED = 2, 3, 130
+SAID = ("target", "kind", "task", "time", "group", "separator", "encoding", "labels")  # words that a flag takes
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Options:
         words = [_word(self.data)]
         for flag, value in (("--val", self.val), ("--test", self.test)):
             words += [flag, _word(value)] if value is not None else []
-        for flag in ("target", "kind", "task", "time", "group", "separator", "encoding", "labels"):
+        for flag in SAID:
             value = getattr(self.asked, flag)
             words += [f"--{flag}", value] if value else []
         if self.asked.header is not None:
@@ -73,8 +74,7 @@ def inspect_command(
     data: str, val: str | None, test: str | None, out: Path | None, cache: bool, memory: int, workers: int, **rest: Any
 ) -> int:
     """`trainloud inspect`: tell what was found; the exit code says what came of it."""
-    said = {name: rest.pop(name) or "" for name in ("target", "kind", "task", "time", "group", "separator")}
-    said |= {name: rest.pop(name) or "" for name in ("encoding", "labels")}
+    said: dict[str, Any] = {name: rest.pop(name) or "" for name in SAID}
     asked = Asked(**said, header=rest.pop("header"))
     limits = Limits(
         workers or os.cpu_count() or 2, memory << 20, rest.pop("probe_rows"), default_folder() if cache else ""

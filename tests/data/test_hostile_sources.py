@@ -18,7 +18,7 @@ from PIL import Image
 
 from trainloud.data.dataset import Asked, Dataset, Limits, SourceError
 from trainloud.data.sources import open_dataset
-from trainloud.data.sources.tree import MOST_BYTES
+from trainloud.data.sources.files.tree import MOST_BYTES
 
 HEADER = b"\x89PNG"
 
@@ -367,7 +367,7 @@ def test_a_tar_that_breaks_off_gives_its_whole_files(tmp_path: Path, name: str, 
 
 
 def test_a_bomb_in_a_compressed_tar_ends_the_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trainloud.data.sources.archives.STREAM_LARGE", 1 << 20)
+    monkeypatch.setattr("trainloud.data.sources.files.archives.STREAM_LARGE", 1 << 20)
     with gzip.open(tmp_path / "b.tar.gz", "wb") as g, tarfile.open(fileobj=g, mode="w|") as f:
         for name, content in (("a/0.png", PNG), ("a/1.png", bytes(20 << 20)), ("b/2.png", PNG)):
             info = tarfile.TarInfo(name)

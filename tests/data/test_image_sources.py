@@ -437,7 +437,7 @@ def test_arrays_that_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_bomb_inside_an_npz_is_not_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trainloud.data.sources.arrays.LARGE", 1 << 20)
+    monkeypatch.setattr("trainloud.data.sources.pictures.arrays.LARGE", 1 << 20)
     np.savez_compressed(tmp_path / "b.npz", x=np.zeros((100, 200, 200), np.uint8), y=np.arange(100) % 2)
     with pytest.raises(SourceError, match=r"x: 4,000,128 bytes out of [\d,]+, over 500 times as many"):
         opened(tmp_path / "b.npz")

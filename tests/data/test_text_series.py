@@ -122,7 +122,7 @@ def test_what_is_no_text_is_refused_in_one_line(raw: bytes, words_: str, tmp_pat
 
 
 def test_rows_stay_whole_across_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trainloud.data.sources.decoding.PIECE", 1000)
+    monkeypatch.setattr("trainloud.data.sources.texts.decoding.PIECE", 1000)
     lines = [f"Zeile {i} " + "ü" * (i % 40) for i in range(9000)]
     (tmp_path / "t.txt").write_text("\n".join(lines), encoding="utf-8")
     data = opened(tmp_path / "t.txt")

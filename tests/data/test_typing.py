@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from trainloud.data.sources.sentinels import sentinels
-from trainloud.data.sources.typing import Typed, merged, typed
+from trainloud.data.sources.tables.sentinels import sentinels
+from trainloud.data.sources.tables.typing import Typed, merged, typed
 
 
 def of(words: list, dictionary: bool = True, **how: object) -> Typed:

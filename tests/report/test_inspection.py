@@ -124,8 +124,10 @@ def test_the_page_shows_pictures_charts_and_numbers():
     assert "Does detail matter?" in page.words and "Do not downsample." in page.words
     assert text.count(PIXEL) == 4, "two of the finding, one outlier, one of the class"
     assert "1,500 (50.0%)" in page.words
-    assert "train-validation-leak" in page.words and "Asked and passed" in page.words and "Could not judge" in page.words
-    assert text.count("<svg class=\"chart") == 2, "one question with numeric conditions, one axis"
+    assert (
+        "train-validation-leak" in page.words and "Asked and passed" in page.words and "Could not judge" in page.words
+    )
+    assert text.count('<svg class="chart') == 2, "one question with numeric conditions, one axis"
     assert "validation accuracy goes down, by -9 to -5" in " ".join(page.words.split())
 
 

@@ -42,7 +42,7 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Facts:
-    """What typing one column of text cells met; see `sources/typing.py`."""
+    """What typing one column of text cells met; see `sources/tables/typing.py`."""
 
     role: Role
     blank: int = 0

@@ -1,8 +1,6 @@
 """Inspectors and questions, found by looking into the folders: a new one is a new file and nothing else."""
 
-import importlib
-import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from types import ModuleType
@@ -11,6 +9,7 @@ from trainloud.core.answer import Answer
 from trainloud.core.check import Explanation
 from trainloud.core.finding import Basis, Finding, Severity, declared, unknown
 from trainloud.core.inspection import Kind
+from trainloud.data.found import modules
 from trainloud.data.survey import Survey
 
 ALL_KINDS: tuple[Kind, ...] = ("images", "table", "text", "characters", "series")
@@ -58,23 +57,11 @@ class Entry:
         return Explanation(self.module.__doc__ or "")
 
 
-def _modules(package_name: str) -> Iterator[ModuleType]:
-    package = importlib.import_module(package_name)
-    for item in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
-        if item.name.startswith("_"):
-            continue
-        name = f"{package_name}.{item.name}"
-        if item.ispkg:
-            yield from _modules(name)
-        else:
-            yield importlib.import_module(name)
-
-
 @cache
 def inspectors() -> dict[str, Entry]:
     """Fault name -> its inspector, by family and name."""
     found = {}
-    for module in _modules("trainloud.data.inspectors"):
+    for module in modules("trainloud.data.inspectors"):
         if hasattr(module, "INSPECTOR"):
             found[module.INSPECTOR.fault] = Entry(module.INSPECTOR, module.__name__.split(".")[-2], module)
     return found
@@ -83,8 +70,8 @@ def inspectors() -> dict[str, Entry]:
 @cache
 def questions() -> dict[str, Entry]:
     """Question name -> the question, in the order of the recipe (`ORDER` in each file)."""
-    modules = [m for m in _modules("trainloud.data.questions") if hasattr(m, "QUESTION")]
-    return {m.QUESTION.name: Entry(m.QUESTION, "questions", m) for m in sorted(modules, key=lambda m: m.ORDER)}
+    found = [m for m in modules("trainloud.data.questions") if hasattr(m, "QUESTION")]
+    return {m.QUESTION.name: Entry(m.QUESTION, "questions", m) for m in sorted(found, key=lambda m: m.ORDER)}
 
 
 def judge(entry: Entry, survey: Survey) -> Finding:

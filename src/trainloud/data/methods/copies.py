@@ -24,6 +24,7 @@ ROUND = 10_000, 0.25  # pairs laid on each other before it is asked how many are
 # this many, a quarter of one beyond, whichever is more
 GOES_ON = 0.005  # share of a round of pairs that must be copies, for another round to be worth while
 SURE, LIKELY = 0.78, 0.70  # score, whatever chance says: below, people do not call pictures the same
+HOPELESS = 3 * SURE - 2  # correlation below which no cosine makes a pair sure: it is dropped
 BY_CHANCE = 1.0  # pairs that chance gives among those called sure
 STRIKING = 0.05  # pairs that chance gives as alike as the best one; without one so striking ...
 MANY = 5  # ... so many must be sure: chance gives them once in 270 data sets that hold no copy
@@ -53,7 +54,7 @@ class Copies:
 
 @dataclass(frozen=True)
 class Pairs:
-    """All pairs that were laid on each other, in the order of `second_look`."""
+    """The pairs that were laid on each other and may be copies, in the order of `second_look`."""
 
     a: np.ndarray
     b: np.ndarray
@@ -125,18 +126,19 @@ def pairs(images: Squares) -> Pairs:
     z, mirror = _embedded(images, whiten)
     crowd = crowding(z)
     drawn_pairs = draw(z, mirror)
-    at_random = lay(images, drawn_pairs.a, drawn_pairs.b, drawn_pairs.mirror, whiten)
+    at_random = lay(images, drawn_pairs.a, drawn_pairs.b, drawn_pairs.mirror, whiten, z)
     by_chance = chance(drawn_pairs, at_random.score, (crowd[drawn_pairs.a] + crowd[drawn_pairs.b]) / 2)
     a, b, flip = _candidates(z, mirror)
-    del z, mirror
     kept: list[tuple[np.ndarray, np.ndarray, Laid, np.ndarray]] = []
     size = max(min(ROUND[0], n), int(ROUND[1] * n))
     for start in range(0, len(a), size):
         i, j = a[start : start + size], b[start : start + size]
-        laid = lay(images, i, j, flip[start : start + size], whiten)
+        laid = lay(images, i, j, flip[start : start + size], whiten, z, HOPELESS)
+        near = np.flatnonzero(laid.peak >= HOPELESS)
+        i, j, laid = i[near], j[near], laid.taken(near)
         expected = by_chance.expected(laid.score, (crowd[i] + crowd[j]) / 2, n)
         kept.append((i, j, laid, expected))
-        if ((laid.score >= SURE) & (expected < BY_CHANCE)).mean() < GOES_ON:
+        if _sure(laid, expected).sum() < GOES_ON * size:
             break
     i, j, laid, expected = _joined(kept, n)
     first = order(images, i, j, laid, expected)
@@ -187,9 +189,13 @@ def _joined(
 
 def certain(found: Pairs) -> np.ndarray:
     """Places of the pairs that are copies beyond doubt; none where chance could have made them all."""
-    sure = (found.laid.score >= SURE) & (found.expected < BY_CHANCE)
+    sure = _sure(found.laid, found.expected)
     enough = sure.sum() >= MANY or (found.expected[sure] < STRIKING).any()
     return np.flatnonzero(sure) if enough else np.zeros(0, np.int64)
+
+
+def _sure(laid: Laid, expected: np.ndarray) -> np.ndarray:
+    return (laid.score >= SURE) & (expected < BY_CHANCE)
 
 
 def probable(found: Pairs) -> np.ndarray:

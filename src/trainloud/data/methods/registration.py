@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from trainloud.data.methods.likeness import Whitening, features
+from trainloud.data.methods.likeness import Whitening, features, grey
 from trainloud.data.methods.thumbnails import Squares, enlarging
 from trainloud.data.survey import SIDE
 
@@ -57,8 +57,17 @@ class Laid:
         return ", ".join(said)
 
 
-def lay(images: Squares, a: np.ndarray, b: np.ndarray, mirror: np.ndarray, whiten: Whitening) -> Laid:
-    """Each picture b laid on its picture a; a, b (p,) rows, mirror (p,) bool: b is to be mirrored first.
+def lay(
+    images: Squares,
+    a: np.ndarray,
+    b: np.ndarray,
+    mirror: np.ndarray,
+    whiten: Whitening,
+    z: np.ndarray,
+    least: float = -1.0,
+) -> Laid:
+    """Each picture b laid on its picture a; a, b (p,) rows, mirror (p,) bool: b is to be mirrored first; z (n, d) the
+    whitened vectors of all. Where the peak stays below `least` the cosine is not computed but 0.
 
     Memory is bounded by BLOCK pairs, whatever p.
     """
@@ -71,8 +80,12 @@ def lay(images: Squares, a: np.ndarray, b: np.ndarray, mirror: np.ndarray, white
         first: np.ndarray = images[a[at]].astype(np.float32)
         second: np.ndarray = images[b[at]].astype(np.float32)
         second[mirror[at]] = second[mirror[at], :, ::-1]
-        out.peak[at], out.zoom[at], out.shift[at] = register(first.mean(axis=3), second.mean(axis=3))
-        out.cosine[at] = _cosine(first, second, out.zoom[at], out.shift[at], whiten)
+        out.peak[at], out.zoom[at], out.shift[at] = register(grey(first), grey(second))
+        near = np.flatnonzero(out.peak[at] >= least)
+        if len(near):
+            known, places = z[a[at][near]], start + near
+            laid = out.zoom[places], out.shift[places]
+            out.cosine[places] = _cosine(first[near], second[near], *laid, whiten, known)
     return out
 
 
@@ -137,10 +150,15 @@ def _correlate(one: np.ndarray, two: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def _cosine(
-    first: np.ndarray, second: np.ndarray, zoom: np.ndarray, shift: np.ndarray, whiten: Whitening
+    first: np.ndarray,
+    second: np.ndarray,
+    zoom: np.ndarray,
+    shift: np.ndarray,
+    whiten: Whitening,
+    known: np.ndarray,
 ) -> np.ndarray:
     """(p,) whitened cosine of the laid pairs (p, SIDE, SIDE, 3): the second gets the first's colours (gain and offset
-    a channel over the overlap) and, outside the overlap, the first's pixels."""
+    a channel over the overlap) and, outside the overlap, the first's pixels. known (p, d): the first's vectors."""
     first, second = _zoomed(first, zoom[:, 0]), _zoomed(second, zoom[:, 1])
     at = np.arange(SIDE)
     row = at[None, :] - shift[:, 0, None].astype(int)
@@ -156,7 +174,11 @@ def _cosine(
     ]
     second = (second - middle[1]) * np.sqrt((spread[0] + 1) / (spread[1] + 1)) + middle[0]
     second = second * over + first * (1 - over)
-    return (whiten(features(first)) * whiten(features(second))).sum(axis=1)
+    one = known.astype(np.float32)
+    changed = np.flatnonzero(zoom[:, 0])
+    if len(changed):
+        one[changed] = whiten(features(first[changed]))
+    return (one * whiten(features(second))).sum(axis=1)
 
 
 def _zoomed(images: np.ndarray, zoom: np.ndarray) -> np.ndarray:

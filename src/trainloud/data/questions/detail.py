@@ -18,7 +18,16 @@ from collections.abc import Sequence
 from trainloud.core.answer import Answer
 from trainloud.data.inspector import Question
 from trainloud.data.methods.answers import (
-    UNIT, Step, best, by_kind, enough, evidence, opposite, points, points_of, predicted, ruled, step,
+    UNIT,
+    Step,
+    by_kind,
+    evidence,
+    opposite,
+    points,
+    points_of,
+    predicted,
+    ruled,
+    step,
 )  # fmt: skip
 from trainloud.data.methods.appearance import LARGEST, looked, pictures, view
 from trainloud.data.methods.convolution import resized

@@ -77,8 +77,8 @@ def _for_images(verdict: str, shown: Step, seen: View) -> str:
         )
     if verdict == "no":
         return (
-            f"No window of less than half of the picture is enough: take a network whose receptive field covers the "
-            f"whole picture (strides, pooling or attention), and see that it does before anything else is tuned."
+            "No window of less than half of the picture is enough: take a network whose receptive field covers the "
+            "whole picture (strides, pooling or attention), and see that it does before anything else is tuned."
         )
     return "Let the receptive field grow to half of the picture, and compare with one of a quarter on the real network."
 

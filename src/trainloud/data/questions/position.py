@@ -20,7 +20,18 @@ from collections.abc import Sequence
 
 from trainloud.core.answer import Answer, Verdict
 from trainloud.data.inspector import Question
-from trainloud.data.methods.answers import UNIT, Step, best, by_kind, enough, evidence, points, points_of, predicted, step
+from trainloud.data.methods.answers import (
+    UNIT,
+    Step,
+    best,
+    by_kind,
+    enough,
+    evidence,
+    points,
+    points_of,
+    predicted,
+    step,
+)
 from trainloud.data.methods.appearance import glance, jolted, reaches, view, windows
 from trainloud.data.methods.retention import Bench, Trial
 from trainloud.data.survey import Survey

@@ -128,13 +128,18 @@ def of_images(survey: Survey) -> Answer:
         one = step(found, trial, seen.whole)
         tried.append(Nuisance(axis.name, removed(axis, images), one, axis.words, axis.ingredient))
         spurious += [axis] if tried[-1].spurious else []
+
     def at_once(some: Sequence[Axis]) -> Step:
         changed = images
         for axis in some:
             changed = axis.change(changed)
-        return step(found, found.trial(f"without {' and '.join(a.name for a in some)}", lambda: glance(changed)), seen.whole)
+        return step(
+            found, found.trial(f"without {' and '.join(a.name for a in some)}", lambda: glance(changed)), seen.whole
+        )
 
-    names, together = jointly([a.name for a in spurious], tried, lambda n: at_once([a for a in spurious if a.name in n]))
+    names, together = jointly(
+        [a.name for a in spurious], tried, lambda n: at_once([a for a in spurious if a.name in n])
+    )
     return weighed(found, seen.whole, tried, names, together, "the variance", augmented(seen))
 
 

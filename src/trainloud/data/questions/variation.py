@@ -95,7 +95,9 @@ def _evidence(
     return {
         "rows": len(x),
         "numbers": x.shape[1],
-        "intrinsic dimension by rows": {str(d.rows): [round(v, 2) for v in (d.value, d.low, d.high)] for d in dimensions},
+        "intrinsic dimension by rows": {
+            str(d.rows): [round(v, 2) for v in (d.value, d.low, d.high)] for d in dimensions
+        },
         "participation ratio": round(directions, 2),
         "principal components": {f"{k:.0%}": v for k, v in held.items()},
         "between classes": None if apart is None else round(apart, 4),

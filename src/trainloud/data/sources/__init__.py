@@ -4,14 +4,13 @@ A file here holds `SOURCE`, with `recognises(place) -> str` (how it was recognis
 `read(place, asked, limits) -> Dataset` of one part, without splits of its own or with those that it finds inside.
 """
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from trainloud.data.dataset import Asked, Dataset, Limits, SourceError
+from trainloud.data.found import modules
 from trainloud.data.sources.place import Place, place_of
 
 
@@ -33,11 +32,7 @@ class Source:
 
 @cache
 def sources() -> tuple[Source, ...]:
-    found = []
-    for item in pkgutil.iter_modules(__path__):
-        module = importlib.import_module(f"{__name__}.{item.name}")
-        if hasattr(module, "SOURCE"):
-            found.append(module.SOURCE)
+    found = [m.SOURCE for m in modules(__name__) if hasattr(m, "SOURCE")]
     return tuple(sorted(found, key=lambda s: (s.order, s.name)))
 
 

@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 
 from trainloud.core.inspection import Recognised
 from trainloud.data.dataset import Dataset, Facts, Limits, Pictures, Role, SourceError, Trouble
-from trainloud.data.sources.layout import in_order
-from trainloud.data.sources.shelf import Columns, coded, concatenated
-from trainloud.data.sources.typing import merged, typed
+from trainloud.data.sources.files.shelf import Columns, coded, concatenated
+from trainloud.data.sources.pictures.layout import in_order
+from trainloud.data.sources.tables.typing import merged, typed
 
 WIDTH: tuple[Role, ...] = ("number", "time", "category", "text")  # what holds what: later ones hold all earlier ones
 BESIDE = "lies beside it and was not read"  # a note of a part alone, which no longer holds
@@ -202,7 +202,7 @@ def _cast(cells: pa.ChunkedArray | None, role: Role) -> pa.ChunkedArray | None:
 
 
 def _as_words(cells: pa.ChunkedArray) -> pa.ChunkedArray:
-    from trainloud.data.sources.targets import words_of
+    from trainloud.data.sources.tables.targets import words_of
 
     if pa.types.is_floating(cells.type):
         cells = words_of(cells)

@@ -56,7 +56,7 @@ class Place:
         """Why no source took it, in words."""
         if self.is_folder:
             assert self.path is not None
-            entries = [e for e in os.scandir(self.path)]
+            entries = list(os.scandir(self.path))
             if not entries:
                 return "the folder is empty"
             return f"none of the {len(entries)} entries of the folder is data that trainloud knows"

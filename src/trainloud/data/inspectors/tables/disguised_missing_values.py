@@ -18,7 +18,7 @@ from trainloud.core.example import Exhibit
 from trainloud.core.finding import Finding, fired, passed, unknown
 from trainloud.data.inspector import Inspector
 from trainloud.data.methods.columns import TABLES, counted, listed, looked_at, plural, profile, say, written
-from trainloud.data.sources.sentinels import KNOWN, sentinels
+from trainloud.data.sources.tables.sentinels import KNOWN, sentinels
 from trainloud.data.survey import Survey
 
 ROWS_SHOWN = 6

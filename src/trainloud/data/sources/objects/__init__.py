@@ -1,0 +1,1 @@
+"""Data in memory: torch Datasets, and what a watched run fed to its network."""

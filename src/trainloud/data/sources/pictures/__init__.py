@@ -1,0 +1,1 @@
+"""Pictures: folders of them, idx files, arrays, and the labels beside them."""

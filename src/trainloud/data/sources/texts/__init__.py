@@ -1,0 +1,1 @@
+"""Texts and series in text files."""
