@@ -11,7 +11,7 @@ WRONG_USE = 2
 
 def explain(name: str | None, everything: bool) -> int:
     """Print the documentation of one name, of everything, or the list of what there is."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     known = pages()
     if not name or everything:
         for title, page in known:
@@ -34,7 +34,7 @@ def explain(name: str | None, everything: bool) -> int:
     titles = [t for t, _ in known]
     close = [t for t in titles if name in t] or [t for t in titles if set(name.split("-")) & set(t.split("-"))]
     hint = f"; did you mean {', '.join(close[:4])}?" if close else ""
-    Console(stderr=True).print(f"trainloud: nothing is named {name!r}{hint}", markup=False)
+    Console(stderr=True, emoji=False).print(f"trainloud: nothing is named {name!r}{hint}", markup=False)
     return WRONG_USE
 
 

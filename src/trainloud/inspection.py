@@ -80,16 +80,18 @@ def inspect_command(
         workers or os.cpu_count() or 2, memory << 20, rest.pop("probe_rows"), default_folder() if cache else ""
     )
     options = Options(data, val, test, asked, limits, out=out, **rest)
-    console = Console(stderr=True, highlight=False, quiet=options.quiet)
+    aside = Console(stderr=True, highlight=False, emoji=False, quiet=options.quiet)
     try:
-        with counted(console) as tell:
+        _folder(out)
+        with counted(aside) as tell:
             inspection = inspected(options, tell)
     except (SourceError, SettingsError) as error:
-        Console(stderr=True, highlight=False).print(f"trainloud: {error}", markup=False, soft_wrap=True)
+        Console(stderr=True, highlight=False, emoji=False).print(f"trainloud: {error}", markup=False, soft_wrap=True)
         return WRONG_USE
     except KeyboardInterrupt:
-        console.print("trainloud: interrupted; what was measured is kept, and the same command goes on from there")
+        aside.print("trainloud: interrupted; what was measured is kept, and the same command goes on from there")
         return INTERRUPTED
+    console = Console(highlight=False, emoji=False, quiet=options.quiet)
     if options.form == "json" and not options.quiet:
         print(json.dumps(to_contract(inspection), indent=1, allow_nan=False), flush=True)
     elif options.form == "text":
@@ -99,6 +101,15 @@ def inspect_command(
         if options.form == "text":
             console.print(f"report: {out.absolute() / 'report.html'}", markup=False, soft_wrap=True)
     return inspection.exit_code
+
+
+def _folder(out: Path | None) -> None:
+    """The output folder, made before any work is done. Raises SettingsError where it cannot be."""
+    if out is not None:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(f"--out {out}: {error.strerror or error}") from error
 
 
 def save(inspection: Inspection, out: Path) -> None:
@@ -150,9 +161,10 @@ def _assembled(
     """Everything that a report shows, in one value."""
     fired = [a for a in done.answers if a.outcome == "fired" and a.fault not in chosen.ignore]
     symptoms = {n: e.item.symptoms for n, e in inspectors().items() if isinstance(e.item, Inspector)}
-    code, reason = _exit(done, fired, chosen)
+    ordered = order(fired, symptoms)
+    code, reason = _exit(done, ordered, chosen)
     began = time.monotonic()
-    findings, samples, axes = illustrated(survey, order(fired, symptoms), axes_of(survey))
+    findings, samples, axes = illustrated(survey, ordered, axes_of(survey))
     seconds["showing"] = round(time.monotonic() - began, 3)
     return Inspection(
         options.typed,
@@ -202,7 +214,7 @@ def _shape(survey: Survey) -> str:
     return ""
 
 
-def _exit(done: Conducted, fired: list[Finding], chosen: Settings) -> tuple[int, str]:
+def _exit(done: Conducted, fired: tuple[Finding, ...], chosen: Settings) -> tuple[int, str]:
     if done.interrupted:
         return INTERRUPTED, "interrupted; the same command goes on from there"
     asked = [a for a in done.answers if a.outcome != "unknown"]

@@ -68,12 +68,12 @@ def watch(**options: Any) -> int:
 
 
 def _session(asked: Options, own_code: bool) -> int:
-    console = Console(stderr=True, highlight=False, quiet=asked.quiet)
+    console = Console(stderr=True, highlight=False, emoji=False, quiet=asked.quiet)
     try:
         chosen = settings(asked.fail_on, asked.select, asked.ignore, catalogue(), asked.budget, inspector_names())
         command = _command(asked.script, asked.args, asked.module)
     except SettingsError as error:
-        Console(stderr=True, highlight=False).print(f"trainloud: {error}", markup=False, soft_wrap=True)
+        Console(stderr=True, highlight=False, emoji=False).print(f"trainloud: {error}", markup=False, soft_wrap=True)
         return WRONG_USE
     with _folder(asked.out) as folder:
         conducted, ending = _runs(asked, command, chosen, console, folder)

@@ -1,6 +1,6 @@
 """What a source hands over: one row an example, whatever the files looked like."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -135,15 +135,3 @@ class Limits:
     def rows(self, bytes_a_row: int, share: float = 0.25) -> int:
         """How many rows of this size fit into a share of the memory; at least 256."""
         return max(256, int(self.memory * share) // max(bytes_a_row, 1))
-
-
-@dataclass(frozen=True)
-class Features:
-    """A matrix that probes are fitted on."""
-
-    rows: np.ndarray
-    """(m,) int64: rows of the survey that it covers, ascending."""
-    x: np.ndarray
-    """(m, d) float32, columns standardised over these rows."""
-    names: Sequence[str] = ()
-    """What each column of x is, where that can be said."""

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trainloud.core.example import Example, Exhibit
-from trainloud.data.dataset import Dataset, Features, Limits
+from trainloud.data.dataset import Dataset, Limits
 
 SEED = 0  # of every draw, so that the same data gives the same findings
 SIDE = 32  # pixels a side of the thumbnails that duplicates and probes read
@@ -153,7 +153,7 @@ class Survey:
         if self.labels is not None:
             codes, names = self.labels
             return names[codes[row]] if codes[row] >= 0 else "(none)"
-        return "" if self.values is None else f"{self.values[row]:g}"
+        return "" if self.values is None else f"{self.target} = {self.values[row]:g}"
 
     def example(self, row: int, note: str = "") -> Example:
         """The row as evidence; its picture or text is filled in later, for those that are shown."""
@@ -195,12 +195,6 @@ class Survey:
         if key not in self._kept:
             self._kept[key] = make()
         return self._kept[key]
-
-    def features(self) -> Features:
-        """The probe's features of at most `limits.probe_rows` labelled rows; see `methods/features.py`."""
-        from trainloud.data.methods.features import features
-
-        return self.once("features", lambda: features(self))
 
     def pixels(self, rows: np.ndarray, side: int = SIDE) -> np.ndarray:
         """(len(rows), side, side, 3) uint8 of the pictures, aspect kept, centred; the thumbnails for side = SIDE."""

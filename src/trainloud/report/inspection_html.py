@@ -17,6 +17,7 @@ from trainloud.report.result import flat
 
 NOTEBOOK = 60_000  # bytes of the short form, at most
 WIDTH, HEIGHT = 380, 190  # pixels of a small chart
+FULL = (0.0, 0.1)  # a scale of shares starts at nothing and spans a tenth at least
 CLASSES_SHOWN = 60  # rows of the table of classes
 QUANTILES = ("minimum", "1 %", "5 %", "25 %", "median", "75 %", "95 %", "99 %", "maximum")
 
@@ -172,9 +173,11 @@ def _distribution(axis: Axis) -> Distribution:
         xs = [e for edge in zip(axis.edges[:-1], axis.edges[1:], strict=True) for e in edge]
         ys = [c / total for c in counts for _ in (0, 1)]
         lines.append(Line(split or "examples", xs, ys, style))
-    unit = f" ({axis.unit})" if axis.unit else ""
+    title = f"{axis.name} ({axis.unit})" if axis.unit else axis.name
     figure = (
-        chart(lines, f"{axis.name}{unit}", f"{axis.name}{unit}", "share", width=WIDTH, height=HEIGHT, log=False)
+        chart(
+            lines, f"{axis.name}{unit}", f"{axis.name}{unit}", "share", width=WIDTH, height=HEIGHT, log=False, span=FULL
+        )
         if lines and len(axis.edges) > 2
         else None
     )

@@ -86,7 +86,7 @@ def _taken_for(inspection: Inspection, console: Console) -> None:
         say(console, inspection.recognised.why, style="dim")
     if inspection.classes:
         ranked = sorted(inspection.classes.items(), key=lambda item: -sum(item[1].values()))
-        few = [f"{name} {sum(n.values()):,}" for name, n in ranked[:CLASSES_SHOWN]]
+        few = [f"{name} ({sum(n.values()):,})" for name, n in ranked[:CLASSES_SHOWN]]
         left = len(ranked) - len(few)
         say(console, f"classes: {', '.join(few)}" + (f" and {left} more" if left else ""), style="dim")
     for remark in inspection.notes:
@@ -100,7 +100,7 @@ def _questions(answers: tuple[Answer, ...], console: Console) -> None:
         head.append(f"  {answer.verdict}", VERDICTS[answer.verdict])
         put(console, head)
         say(console, answer.statement, INDENT)
-        if answer.follows:
+        if answer.follows and answer.verdict != "refused":
             say(console, f"so: {answer.follows}", INDENT, "dim")
     if answers:
         console.print()

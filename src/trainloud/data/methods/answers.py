@@ -91,3 +91,8 @@ def points_of(change: Kept, metric: str) -> str:
         unit, form = metric, "{:.3f}"
     verb, low, value, high = ("gains", low, value, high) if value > 0 else ("costs", -high, -value, -low)
     return f"{verb} {form.format(value)} {unit} ({form.format(low)} to {form.format(high)})"
+
+
+def lost(change: Kept, metric: str) -> str:
+    """What a condition that is enough costs, in words; no cost is claimed to be nothing where it was measured."""
+    return points_of(change, metric) if change.high < 0 else "loses nothing that this probe can measure"

@@ -22,7 +22,7 @@ OTHERS = 16  # on all coarser levels together,
 GLOBAL = 256  # and features of the kernel that sees the whole picture: 1,792 in all for 32 pixels
 BLURRED = 16  # pixels a side at which the kernel sees the picture
 MARGIN = 8  # an eighth of the side is cropped at each edge
-NOISE = 2.0  # content differs more from the border than that times what its own pixels differ by (squared)
+NOISE = 4.0  # times the median by which pixels of the border differ from it, squared: content differs by more
 SIZES = (0.5, 2.0)  # factors by which a picture is scaled at most to bring its content to one size
 
 
@@ -162,7 +162,7 @@ def reaches(side: int) -> list[int]:
 
 # what can be taken away ---------------------------------------------------------------------------------------
 
-Change = Callable[[np.ndarray], np.ndarray]
+Change = Callable[..., np.ndarray]
 
 
 def even_brightness(x: np.ndarray) -> np.ndarray:
@@ -191,17 +191,18 @@ def grey(x: np.ndarray) -> np.ndarray:
     return x @ np.array([0.299, 0.587, 0.114], np.float32)[:, None] if x.shape[3] == 3 else x
 
 
-def centred(x: np.ndarray) -> np.ndarray:
-    """The middle of what differs from the border lies in the middle."""
-    down, right, _ = content(x)
-    return warped(x, np.round(down), np.round(right))
+def centred(x: np.ndarray, like: np.ndarray | None = None) -> np.ndarray:
+    """The middle of what differs from the border lies in the middle; moved in a ring, so that no edge tells by how
+    much. `like`: pictures whose content is looked at instead."""
+    down, right, _ = content(x if like is None else like)
+    return warped(x, np.round(down), np.round(right), ring=True)
 
 
-def one_size(x: np.ndarray) -> np.ndarray:
+def one_size(x: np.ndarray, like: np.ndarray | None = None) -> np.ndarray:
     """Centred, and what differs from the border spreads equally far."""
-    down, right, spread = content(x)
+    down, right, spread = content(x if like is None else like)
     factor = np.median(spread) / np.maximum(spread, 1e-3)
-    return warped(x, down, right, np.clip(factor, *SIZES))
+    return warped(x, np.round(down), np.round(right), np.clip(factor, *SIZES), ring=True)
 
 
 def cropped(x: np.ndarray) -> np.ndarray:
@@ -221,10 +222,10 @@ def content(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     the middle, and how far that spreads (standard deviation in pixels)."""
     h, w = x.shape[1:3]
     edge = np.concatenate([x[:, 0], x[:, -1], x[:, :, 0], x[:, :, -1]], axis=1)
-    ground = np.median(edge, axis=1)[:, None, None]
-    own = np.square(edge[:, :, None] - ground[:, None]).sum(axis=-1).reshape(len(x), -1)
-    noise = NOISE * np.quantile(own, 0.95, axis=1)[:, None, None]
-    mass = np.maximum(np.square(x - ground).sum(axis=3) - noise, 0) + 1e-3
+    ground = np.median(edge, axis=1, keepdims=True)  # (n, 1, c)
+    noise = NOISE * np.median(np.square(edge - ground).sum(axis=2), axis=1)
+    # Squared, so that many pixels of noise do not outweigh few of content.
+    mass = np.square(np.maximum(np.square(x - ground[:, None]).sum(axis=3) - noise[:, None, None], 0)) + 1e-3
     total = mass.sum(axis=(1, 2))
     rows, columns = mass.sum(axis=2) / total[:, None], mass.sum(axis=1) / total[:, None]
     at = [np.arange(h) - (h - 1) / 2, np.arange(w) - (w - 1) / 2]
@@ -233,26 +234,32 @@ def content(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return -middle[0], -middle[1], np.sqrt(np.maximum(spread, 0) / 2)
 
 
-def warped(x: np.ndarray, down: np.ndarray, right: np.ndarray, factor: np.ndarray | float = 1.0) -> np.ndarray:
-    """Each picture moved by so many pixels, then enlarged by `factor` about its middle; edges are repeated."""
+def warped(
+    x: np.ndarray, down: np.ndarray, right: np.ndarray, factor: np.ndarray | float = 1.0, ring: bool = False
+) -> np.ndarray:
+    """Each picture moved by so many pixels, then enlarged by `factor` about its middle; edges are repeated, or with
+    `ring` what leaves at one edge enters at the other."""
     factor = np.broadcast_to(np.asarray(factor, np.float32), (len(x),))
     out = np.empty_like(x, dtype=np.float32)
     step = 512
     for a in range(0, len(x), step):
         part = slice(a, a + step)
-        rows = _interpolation(x.shape[1], down[part], factor[part])
-        columns = _interpolation(x.shape[2], right[part], factor[part])
+        rows = _interpolation(x.shape[1], down[part], factor[part], ring)
+        columns = _interpolation(x.shape[2], right[part], factor[part], ring)
         n, h, w, c = x[part].shape
         tall = np.matmul(rows, x[part].reshape(n, h, w * c).astype(np.float32)).reshape(n, h, w, c)
         out[part] = np.matmul(columns[:, None], tall)
     return out
 
 
-def _interpolation(side: int, shift: np.ndarray, factor: np.ndarray) -> np.ndarray:
+def _interpolation(side: int, shift: np.ndarray, factor: np.ndarray, ring: bool) -> np.ndarray:
     """(n, side, side) weights of linear interpolation."""
     middle = (side - 1) / 2
     at = (np.arange(side) - middle)[None] / factor[:, None] + middle - shift[:, None]
-    return np.maximum(1 - np.abs(np.clip(at, 0, side - 1)[..., None] - np.arange(side)), 0).astype(np.float32)
+    if not ring:
+        return np.maximum(1 - np.abs(np.clip(at, 0, side - 1)[..., None] - np.arange(side)), 0).astype(np.float32)
+    away = np.abs(np.mod(at, side)[..., None] - np.arange(side))
+    return np.maximum(1 - np.minimum(away, side - away), 0).astype(np.float32)
 
 
 def shuffled(x: np.ndarray, parts: int) -> np.ndarray:
@@ -337,19 +344,26 @@ def spread(x: np.ndarray) -> float:
 def removed(axis: Axis, x: np.ndarray) -> float:
     """Share of the variance of (n, h, w, c) float32 pictures that goes when the axis is taken away, at least 0."""
     whole = spread(x)
-    changed = axis.change(x)
-    scale = x.shape[3] / changed.shape[3]  # grey pictures count for all their channels
-    return max(1 - spread(changed) * scale / whole, 0.0) if whole > 0 else 0.0
+    return _gone(axis.change, x, whole, axis.change(x)) / whole if whole > 0 else 0.0
+
+
+def _gone(change: Change, x: np.ndarray, before: float, changed: np.ndarray) -> float:
+    """Variance that a change took away, `before` being that of `x`. Moving and scaling smooth a picture, so they are
+    held against the same moves of other pictures."""
+    if change in (centred, one_size):
+        other = np.random.default_rng(SEED).permutation(len(x))
+        before = min(before, spread(change(x, x[other])))
+    # Grey pictures count for all their channels.
+    return max(before - spread(changed) * (x.shape[3] / changed.shape[3]), 0.0)
 
 
 def decomposed(x: np.ndarray) -> dict[str, float]:
     """Shares of the variance that go with each of FITTED, taken away in turn, and "the rest"; they sum to 1."""
-    whole, left, shares = spread(x), spread(x), {}
+    whole, shares = spread(x), {}
     for name, change in FITTED:
         if whole > 0 and (x.shape[3] == 3 or change is not even_cast):
             changed = change(x)
-            now = spread(changed)
-            shares[name] = max(left - now, 0.0) / whole
-            if now < left:
-                x, left = changed, now
+            gone = _gone(change, x, spread(x), changed)
+            shares[name] = gone / whole
+            x = changed if gone > 0 else x
     return shares | {"the rest": 1 - sum(shares.values())}

@@ -57,7 +57,7 @@ class Draw:
 
 
 def draw(z: np.ndarray, mirrored: np.ndarray) -> Draw:
-    """The pairs that chance is to be told from; z, mirrored (n, d): the pictures and their mirrors."""
+    """The pairs that chance is to be told from; z, mirrored (n, d), n > 1: the pictures and their mirrors."""
     n = len(z)
     order = np.random.default_rng(SEED).permutation(n)
     block = max(min(BLOCKED, n // SHARE), 1)
@@ -65,9 +65,9 @@ def draw(z: np.ndarray, mirrored: np.ndarray) -> Draw:
     blocks = n // block
     parts = []
     for i in range(min(blocks, count)):
-        # The i-th block and pictures of the others, no one's own.
+        # The i-th block and pictures of the others: of its own each would meet itself.
         rows = order[i * block : (i + 1) * block]
-        asking = order[(np.arange(i, count, blocks) + (i + 1) * block) % n]
+        asking = order[((i + 1) * block + np.arange(i, count, blocks) % (n - block)) % n]
         columns = np.asarray(z[rows], np.float32).T
         for queries, k, mirror in ((z, CANDIDATES, False), (mirrored, MIRRORED, True)):
             found = largest(np.asarray(queries[asking], np.float32) @ columns, min(k, block))[0]

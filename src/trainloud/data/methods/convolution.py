@@ -70,8 +70,11 @@ def _unrolled(images: np.ndarray, side: int, stride: int) -> tuple[np.ndarray, i
     return flat.reshape(n * rows * columns, -1), rows, columns
 
 
-def bank(images: np.ndarray, filters: int, side: int = PATCH, stride: int = 0, seed: int = SEED) -> Bank:
-    """Filters from the pictures (n, h, w, c) themselves; `side` shrinks to half the picture where that is smaller."""
+def bank(
+    images: np.ndarray, filters: int, side: int = PATCH, stride: int = 0, seed: int = SEED, soft: float = SOFT
+) -> Bank:
+    """Filters from the pictures (n, h, w, c) themselves; `side` shrinks to half the picture where that is smaller.
+    `soft`: see SOFT."""
     rng = np.random.default_rng(seed)
     extent = min(images.shape[1:3])
     side = max(min(side, extent // 2), 1)
@@ -85,7 +88,7 @@ def bank(images: np.ndarray, filters: int, side: int = PATCH, stride: int = 0, s
     middle = patches.mean(axis=0)
     values, vectors = np.linalg.eigh(np.cov((patches - middle).T).reshape(patches.shape[1], -1))
     values = np.maximum(values, 0)
-    whitening = (vectors / np.sqrt(values + SOFT * values.mean() + 1e-12)) @ vectors.T
+    whitening = (vectors / np.sqrt(values + soft * values.mean() + 1e-12)) @ vectors.T
     chosen = np.arange(filters) % len(patches)
     shapes = (patches[chosen] - middle) @ whitening
     shapes /= np.linalg.norm(shapes, axis=1, keepdims=True) + 1e-8

@@ -24,6 +24,7 @@ ROUND = 10_000, 0.25  # pairs laid on each other before it is asked how many are
 # this many, a quarter of one beyond, whichever is more
 GOES_ON = 0.005  # share of a round of pairs that must be copies, for another round to be worth while
 SURE, LIKELY = 0.78, 0.70  # score, whatever chance says: below, people do not call pictures the same
+AGREE = 0.65  # correlation: small things on a plain ground reach 0.6 by their outline, copies 0.7 and more
 HOPELESS = 3 * SURE - 2  # correlation below which no cosine makes a pair sure: it is dropped
 BY_CHANCE = 1.0  # pairs that chance gives among those called sure
 STRIKING = 0.05  # pairs that chance gives as alike as the best one; without one so striking ...
@@ -195,7 +196,7 @@ def certain(found: Pairs) -> np.ndarray:
 
 
 def _sure(laid: Laid, expected: np.ndarray) -> np.ndarray:
-    return (laid.score >= SURE) & (expected < BY_CHANCE)
+    return (laid.score >= SURE) & (laid.peak >= AGREE) & (expected < BY_CHANCE)
 
 
 def probable(found: Pairs) -> np.ndarray:
@@ -205,7 +206,7 @@ def probable(found: Pairs) -> np.ndarray:
     good = np.flatnonzero(share < FALSE_SHARE)
     likely: np.ndarray = np.zeros(len(by), bool)
     likely[by[: good[-1] + 1 if len(good) else 0]] = True
-    likely &= found.laid.score >= LIKELY
+    likely &= (found.laid.score >= LIKELY) & (found.laid.peak >= AGREE)
     likely[certain(found)] = False
     return likely
 

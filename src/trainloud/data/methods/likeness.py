@@ -45,8 +45,8 @@ def features(images: np.ndarray) -> np.ndarray:
 def _colours(block: np.ndarray) -> np.ndarray:
     """(m, COLOURS, COLOURS, 3) means; sums of slices, as numpy is slow along short axes."""
     step = SIDE // COLOURS
-    rows = sum(block[:, i::step] for i in range(step))
-    return sum(rows[:, :, i::step] for i in range(step)) / np.float32(step * step)
+    rows: np.ndarray = np.add.reduce([block[:, i::step] for i in range(step)])
+    return np.add.reduce([rows[:, :, i::step] for i in range(step)]) / np.float32(step * step)
 
 
 def grey(images: np.ndarray) -> np.ndarray:

@@ -83,9 +83,8 @@ def lay(
         out.peak[at], out.zoom[at], out.shift[at] = register(grey(first), grey(second))
         near = np.flatnonzero(out.peak[at] >= least)
         if len(near):
-            known, places = z[a[at][near]], start + near
-            laid = out.zoom[places], out.shift[places]
-            out.cosine[places] = _cosine(first[near], second[near], *laid, whiten, known)
+            known, done = z[a[at][near]], (out.zoom[at][near], out.shift[at][near])
+            out.cosine[at][near] = _cosine(first[near], second[near], *done, whiten, known)
     return out
 
 
@@ -174,7 +173,7 @@ def _cosine(
     ]
     second = (second - middle[1]) * np.sqrt((spread[0] + 1) / (spread[1] + 1)) + middle[0]
     second = second * over + first * (1 - over)
-    one = known.astype(np.float32)
+    one: np.ndarray = known.astype(np.float32)
     changed = np.flatnonzero(zoom[:, 0])
     if len(changed):
         one[changed] = whiten(features(first[changed]))

@@ -95,6 +95,9 @@ class Bench:
         self._trials: dict[str, Trial] = {}
         self._draws = _draws(group)
         self._scales = self._draws @ self.scale.astype(np.float32)
+        # One row more or less on either side: two conditions that never differ on few rows may differ on the next
+        # (Agresti and Min 2005, "Simple improved confidence intervals for comparing matched proportions").
+        self._doubt = (np.random.default_rng(SEED + 1).poisson(1.0, (2, REPEATS)) - 1) / len(rows)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -105,6 +108,12 @@ class Bench:
             x = standardised(make())
             fit = cross_fitted(x, self.y, self.folds, self.weight)
             self._trials[name] = self.judged(name, fit.predicted, x.shape[1])
+        return self._trials[name]
+
+    def predicted(self, name: str, make: Callable[[], tuple[np.ndarray, int]]) -> Trial:
+        """A probe of another kind: `make` gives predictions (m, k) out of fold and how many features they are from."""
+        if name not in self._trials:
+            self._trials[name] = self.judged(name, *make())
         return self._trials[name]
 
     def part(self, keep: np.ndarray) -> "Bench":
@@ -120,7 +129,7 @@ class Bench:
         else:
             size = float(np.square(self.y[:, 0] - self.y[:, 0].mean(), dtype=np.float64).sum())
             score = self.scale - np.square(self.y[:, 0] - predicted[:, 0], dtype=np.float64) / max(size, 1e-300)
-        low, high = _ends(self._draws @ score.astype(np.float32) / self._scales)
+        low, high = _ends(self._draws @ score.astype(np.float32) / self._scales + self._doubt[0])
         gain = (score - self.constant).astype(np.float32)
         return Trial(name, float(score.sum()), low, min(high, 1.0), gain, width)
 
@@ -137,15 +146,25 @@ class Bench:
 
     def kept(self, part: Trial, whole: Trial) -> Kept:
         """Retention of `part` against `whole`, by the paired bootstrap."""
-        below = self._draws @ whole.gain
-        ratio = (self._draws @ part.gain) / np.where(below > 0, below, np.nan)
-        value = float(part.gain.sum(dtype=np.float64)) / float(whole.gain.sum(dtype=np.float64))
-        return Kept(value, *_ends(ratio[np.isfinite(ratio)]))
+        above, below = self._draws @ part.gain + self._doubt[1], self._draws @ whole.gain + self._doubt[0]
+        return retained(float(part.gain.sum(dtype=np.float64)), float(whole.gain.sum(dtype=np.float64)), above, below)
 
     def change(self, part: Trial, whole: Trial) -> Kept:
         """By how much the metric differs, with its 95 % interval."""
         gain = part.gain - whole.gain
-        return Kept(float(gain.sum(dtype=np.float64)), *_ends(self._draws @ gain / self._scales))
+        drawn = self._draws @ gain / self._scales + self._doubt[1] - self._doubt[0]
+        return spread_of(float(gain.sum(dtype=np.float64)), drawn)
+
+
+def retained(part: float, whole: float, parts: np.ndarray, wholes: np.ndarray) -> Kept:
+    """The ratio of two sums, with the interval of their ratio in the draws of a bootstrap."""
+    ratio = parts / np.where(wholes > 0, wholes, np.nan)
+    return Kept(part / whole, *_ends(ratio[np.isfinite(ratio)]))
+
+
+def spread_of(value: float, drawn: np.ndarray) -> Kept:
+    """A value with the interval of its draws."""
+    return Kept(value, *_ends(drawn))
 
 
 def bench(survey: Survey, limit: int) -> Bench:

@@ -105,7 +105,8 @@ def _inside(grey: np.ndarray, expected: np.ndarray) -> np.ndarray:
     top = np.where(grey.all(axis=1), SIDE, grey.argmin(axis=1))
     bottom = np.where(grey.all(axis=1), SIDE, grey[:, ::-1].argmin(axis=1))
     band = top + np.minimum(bottom, top + 1)
-    return np.clip(SIDE - band, np.maximum(expected - 1, 1), SIDE).astype(np.int16)
+    least = np.where(expected < SIDE, np.maximum(expected - 1, 1), SIDE)
+    return np.clip(SIDE - band, least, SIDE).astype(np.int16)
 
 
 def showing(images: np.ndarray) -> np.ndarray:

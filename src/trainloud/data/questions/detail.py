@@ -14,28 +14,42 @@ against resolution; Ethayarajh, Choi, Swayamdipta 2022 for usable information.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from trainloud.core.answer import Answer
+import numpy as np
+
+from trainloud.core.answer import Answer, Point, Verdict
 from trainloud.data.inspector import Question
 from trainloud.data.methods.answers import (
     UNIT,
     Step,
     by_kind,
     evidence,
+    lost,
     opposite,
     points,
     points_of,
     predicted,
     ruled,
     step,
-)  # fmt: skip
+)
 from trainloud.data.methods.appearance import LARGEST, looked, pictures, view
 from trainloud.data.methods.convolution import resized
-from trainloud.data.methods.retention import Bench, Trial
+from trainloud.data.methods.crossed import coded, sheet
+from trainloud.data.methods.grams import Spelled, grams, measured
+from trainloud.data.methods.retention import Bench, Refused, Trial
+from trainloud.data.methods.rocket import averaged, blurred, courses, latest, see
+from trainloud.data.methods.words import read, words_of
 from trainloud.data.survey import SIDE, Survey
 
 ORDER = 5
 SMALLEST = 2  # pixels a side
+VOCABULARIES = (10_000, 3_000, 1_000, 300, 100)  # words of a text that are told apart
+LENGTHS = (128, 64, 32, 16, 8)  # tokens that are read
+CUT = 0.1  # share of the texts that must be longer for a length to be tried
+SYMBOLS = (256, 128, 64, 48, 32, 24, 16, 8)  # characters that are told apart
+FACTORS = (2, 4, 8, 16, 32)  # steps of a series averaged to one
+LEVELS = (32, 16, 8, 4, 2)  # of a column of a table
 
 
 def knee(tried: Sequence[Step]) -> Step | None:
@@ -61,7 +75,7 @@ def coarser(
         statement = f"{at.words} keep {at.kept} of what the probe tells from {words}"
         coarse = tried[tried.index(at) + 1 :]
         statement += f"; {coarse[0].words} {coarse[0].kept}." if coarse else "."
-        follows = f"Train on {at.words} first: {gain}, at no loss that this probe can measure."
+        follows = f"Train on {at.words} first: {gain}; it {lost(change, found.metric)}."
     elif verdict == "yes":
         statement = f"{shown.words} keep only {shown.kept} of what the probe tells from {words}."
         follows = f"Keep {said}: {shown.words} {points_of(change, found.metric)} here."
@@ -98,5 +112,132 @@ def of_images(survey: Survey) -> Answer:
                    f"{saved:.0f} times fewer pixels")  # fmt: skip
 
 
-ask = by_kind({"images": of_images})
-QUESTION = Question("detail", ask, ("images",))
+# tables -------------------------------------------------------------------------------------------------------
+
+
+def of_table(survey: Survey) -> Answer:
+    """Accuracy against the levels of the numbers, or against the words that are told apart where there are none."""
+    made = sheet(survey)
+    found, whole = made.bench, made.whole()
+    numbers = any(r is not None for r in made.ranks)
+    tried = []
+    for levels in LEVELS:
+        words = (
+            f"numbers in {levels} quantile levels" if numbers else f"the {levels - 1} most frequent words of a column"
+        )
+        trial = found.trial(words, lambda n=levels: coded(survey, found, made.names, n, exact=False).together())
+        tried.append(step(found, trial, whole, float(levels)))
+    said, axis = ("exact numbers", "levels of a number") if numbers else ("all words", "words told apart in a column")
+    gain = "a byte a number is enough" if numbers else "smaller embedding tables"
+    full = max((len(np.unique(r)) for r in made.ranks if r is not None), default=max(c.size for c in made.bins.columns))
+    return coarser(found, whole, tried, said, axis, "levels", float(full), gain)
+
+
+# texts --------------------------------------------------------------------------------------------------------
+
+
+def of_text(survey: Survey) -> Answer:
+    """Accuracy against the number of words that are told apart, and against the length that is read."""
+    found, words = words_of(survey)
+    whole = found.require(read(found, words, "as it is"))
+    tried = []
+    for count in (c for c in VOCABULARIES if c < len(words.forms)):
+        trial = read(found, words.known(count), f"the {count:,} most frequent words")
+        tried.append(step(found, trial, whole, float(count)))
+    shorter = []
+    for length in (n for n in LENGTHS if (words.lengths > n).mean() > CUT):
+        trial = read(found, words.kept(words.place < length), f"the first {length} tokens")
+        shorter.append(step(found, trial, whole, float(length)))
+    if not tried:
+        raise Refused(f"only {len(words.forms)} different words occur")
+    given = coarser(found, whole, tried, f"all {len(words.forms):,} words", "words that are told apart", "vocabulary",
+                    float(len(words.forms)), "a smaller embedding table")  # fmt: skip
+    at = knee(shorter)
+    said, follows, foretold = given.statement, given.follows, given.predictions
+    if shorter:
+        shown = at or shorter[0]
+        said += f" {shown.words[:1].upper()}{shown.words[1:]} of each text keep {shown.kept}."
+        change = found.change(shown.trial, whole)
+        foretold += (predicted(f"length={shown.at:g}", found.metric, change),)
+        follows += f" {'Cut texts there' if at else 'Do not cut texts there'}: it {lost(change, found.metric)}."
+    return replace(
+        given, statement=said, follows=follows, predictions=foretold,
+        points=(*given.points, *points(None, [*shorter][::-1])), evidence=evidence(found, [*tried, *shorter]),
+    )  # fmt: skip
+
+
+# series -------------------------------------------------------------------------------------------------------
+
+
+def of_series(survey: Survey) -> Answer:
+    """Accuracy against the number of steps that are averaged to one; a forecast keeps its last step exactly."""
+    seen = courses(survey)
+    found, length = seen.bench, int(seen.lengths.max())
+    forecast = survey.task == "forecast"
+    whole = found.require(found.trial("as it is", lambda: latest(seen, length) if forecast else see(seen)))
+    tried = []
+    for factor in (f for f in FACTORS if 2 * f <= length):
+        name = f"{'histories' if forecast else 'series'} in means of {factor * seen.step} steps"
+        make = (
+            (lambda f=factor: latest(blurred(seen, f), length))
+            if forecast
+            else (lambda f=factor: see(averaged(seen, f)))
+        )
+        tried.append(step(found, found.trial(name, make), whole, float(factor * seen.step)))
+    if not tried:
+        raise Refused(f"series of {length} steps cannot be made coarser")
+    said = f"{'histories' if forecast else 'series'} of {length} steps"
+    if seen.step > 1:
+        said += f" (each the mean of {seen.step} of the data; finer was not looked at)"
+    at = knee(tried)
+    return coarser(found, whole, tried, said, "steps averaged to one", "downsample", float(seen.step),
+                   f"{(at.at or 1) / seen.step:.0f} times fewer steps" if at else "")  # fmt: skip
+
+
+# characters ---------------------------------------------------------------------------------------------------
+
+
+def of_characters(survey: Survey) -> Answer:
+    """Bits a character against how many symbols are told apart in the past; what is predicted stays exact."""
+    measure, models = measured(survey)
+    found = measure.found
+    order = max(min(range(len(models)), key=lambda k: models[k].bits), 1)
+    whole, total = models[order], len(found.symbols)
+    tried = []
+    for count in (c for c in SYMBOLS if c < total):
+        known = np.minimum(np.arange(total), count)
+        model = Spelled(f"the {count} most frequent symbols", grams(found, known, orders=order)[-1])
+        tried.append((count, model, measure.kept(model, whole)))
+    if not tried:
+        raise Refused(f"only {total} symbols occur")
+    at = None
+    for each in tried:
+        if each[2].ruling != "not needed":
+            break
+        at = each
+    shown = at or tried[0]
+    verdict: Verdict = {"not needed": "no", "needed": "yes", "undecided": "undecided"}[tried[0][2].ruling]  # type: ignore[assignment]
+    share = float(np.bincount(found.x, minlength=total)[: shown[0]].sum() / len(found.x))
+    said = (
+        f"Told apart in the past, {shown[1].name} of {total} ({share:.2%} of all characters) save {shown[2]} of the bits that "
+        f"all save ({whole.bits:.3f} bits a character with {whole.name})."
+    )
+    change = measure.more(shown[1], whole)
+    follows = (
+        f"Rare symbols may share one: {shown[0]} of {total} are enough, at {change.value:.3f} bits a character."
+        if at
+        else f"Keep all {total} symbols apart."
+    )
+    bits = [(float(n), m, measure.bits(m)) for n, m, _ in tried[::-1]] + [(float(total), whole, measure.bits(whole))]
+    return Answer(
+        "", "", verdict, said, follows, shown[2].value, shown[2].low, shown[2].high, "share of the bits saved by the past",
+        tuple(Point(m.name if n < total else "all symbols", b.value, b.low, b.high, n) for n, m, b in bits),
+        "symbols told apart in the past", "bits a character", models[0].bits, whole.bits,
+        (predicted(f"vocabulary={shown[0]}", "bits a character", change),),
+    )  # fmt: skip
+
+
+ask = by_kind(
+    {"images": of_images, "table": of_table, "text": of_text, "series": of_series, "characters": of_characters}
+)
+QUESTION = Question("detail", ask, ("images", "table", "text", "series", "characters"))

@@ -17,13 +17,40 @@ ImageNet"; Ethayarajh, Choi, Swayamdipta 2022, "Understanding Dataset Difficulty
 Goodman 1999 for n-grams of characters; Lou, Caruana, Gehrke, Hooker 2013 for columns and their pairs.
 """
 
-from trainloud.core.answer import Answer
+import numpy as np
+
+from trainloud.core.answer import Answer, Point, Verdict
 from trainloud.data.inspector import Question
-from trainloud.data.methods.answers import UNIT, Step, best, by_kind, enough, evidence, points, predicted, ruled, step
+from trainloud.data.methods.answers import (
+    UNIT,
+    Step,
+    best,
+    by_kind,
+    enough,
+    evidence,
+    lost,
+    points,
+    points_of,
+    predicted,
+    ruled,
+    step,
+)
 from trainloud.data.methods.appearance import View, glance, reaches, shuffled, view, windows
+from trainloud.data.methods.columns import plural
+from trainloud.data.methods.crossed import sheet
+from trainloud.data.methods.grams import Measure, Spelled, cached, measured
+from trainloud.data.methods.rocket import Courses, courses, latest, see
+from trainloud.data.methods.rocket import whole as whole_course
+from trainloud.data.methods.words import read, words_of
 from trainloud.data.survey import Survey
 
 ORDER = 1
+RUNS = (1, 2, 4, 8)  # words in a row; the last is no longer local
+WINDOWS = (1, 3, 5, 9, 17, 33, 65, 129)  # steps, each twice the one before
+HISTORIES = (1, 2, 4, 8, 16, 24, 48)  # steps before the one that is forecast
+SHORT = 0.25  # of the history that is at hand: up to that much is local
+BACK = 5  # characters that are local: about a word
+CACHES = (100, 1000)  # characters back that a cache remembers
 PIECES = 4  # a side: sixteen pieces in random order keep windows of a quarter of the side and nothing beyond
 
 
@@ -72,8 +99,9 @@ def _for_images(verdict: str, shown: Step, seen: View) -> str:
     if verdict == "yes":
         rest = "averaged over the picture" if "without" in shown.words else "read with the place of each kept"
         return (
-            f"A receptive field of {reach} of {seen.native} pixels, {rest}, loses nothing that this probe can measure: "
-            f"start with a small convolutional net, not with attention over the whole picture."
+            f"A receptive field of {reach} of {seen.native} pixels, {rest}, is enough "
+            f"(it {lost(seen.bench.change(shown.trial, seen.whole), seen.bench.metric)}): start with a small convolutional "
+            "net, not with attention over the whole picture."
         )
     if verdict == "no":
         return (
@@ -83,5 +111,190 @@ def _for_images(verdict: str, shown: Step, seen: View) -> str:
     return "Let the receptive field grow to half of the picture, and compare with one of a quarter on the real network."
 
 
-ask = by_kind({"images": of_images})
-QUESTION = Question("local-or-global", ask, ("images",))
+# tables -------------------------------------------------------------------------------------------------------
+
+
+def of_table(survey: Survey) -> Answer:
+    """Local is a column by itself: effects of columns added up, against columns together."""
+    made = sheet(survey)
+    found, whole = made.bench, made.whole()
+    singles = [found.trial(f"{n!r} alone", lambda i=i: made.block(i)) for i, n in enumerate(made.names)]
+    single = step(found, max(singles, key=lambda t: t.value), whole)
+    added = step(found, found.trial("columns by themselves, added up", made.alone), whole)
+    pairs = found.trial(
+        "columns and pairs of columns, added up",
+        lambda: np.concatenate([made.alone(), made.rules(orders=(2,))], axis=1),
+    )
+    tried = [single, added, step(found, pairs, whole)]
+    verdict, change = ruled([added]), found.change(added.trial, whole)
+    said = (
+        f"Of what the probe tells from all columns together ({found.metric} {whole.value:.3f}, best constant "
+        f"{found.chance:.3f}, {len(found):,} rows), {added.words} keep {added.kept}, the best of them, {single.words}, "
+        f"{single.kept}."
+    )
+    follows = {
+        "yes": f"Interactions of columns are not needed (leaving them out {lost(change, found.metric)}): start with a linear or logistic regression on binned columns, and "
+        "take a network or boosted trees only if they beat it.",
+        "no": f"Columns must be combined (adding them up {points_of(change, found.metric)}): start with boosted trees or "
+        "a network with two hidden layers, and take a linear model as the floor only.",
+        "undecided": "Fit both a linear model on binned columns and boosted trees: this probe cannot tell them apart.",
+    }[verdict]
+    return Answer(
+        "", "", verdict, said, follows, added.kept.value, added.kept.low, added.kept.high, UNIT, points(whole, tried),
+        "what is looked at together", found.metric, found.chance, whole.value,
+        (predicted("model=linear-on-bins", found.metric, change),), evidence(found, tried),
+    )  # fmt: skip
+
+
+# texts --------------------------------------------------------------------------------------------------------
+
+
+def of_text(survey: Survey) -> Answer:
+    """Local is a word, or a few in a row: the words in random order, or runs of them, against the text as it stands."""
+    found, words = words_of(survey)
+    whole = found.require(read(found, words, "as it is"))
+    tried = []
+    for length in RUNS:
+        name = "single words in random order" if length == 1 else f"runs of {length} words in random order"
+        tried.append(step(found, read(found, words.mixed(length), name), whole, float(length)))
+    verdict, shown = ruled(tried[:-1]), enough(tried[:-1]) or best(tried[:-1])
+    change = found.change(tried[0].trial, whole)
+    said = (
+        f"Of what the probe tells from the texts as they stand ({found.metric} {whole.value:.3f}, best constant "
+        f"{found.chance:.3f}, {len(found):,} texts), {shown.words} keep {shown.kept}"
+    )
+    said += "." if shown is tried[0] else f"; {tried[0].words} {tried[0].kept}."
+    follows = {
+        "yes": f"Start with a bag of {'words' if shown.at == 1 else f'{shown.at:g}-grams'} and a linear model: it "
+        f"{lost(found.change(shown.trial, whole), found.metric)}; a transformer must beat that to be worth its cost.",
+        "no": f"The order of words far apart matters (mixing them {points_of(change, found.metric)}): take a model that "
+        "reads the sequence (convolutions over words, recurrent, attention) and give it positions.",
+        "undecided": "Keep a bag of n-grams as the baseline, and compare a model that reads the order with it.",
+    }[verdict]
+    return Answer(
+        "", "", verdict, said, follows, shown.kept.value, shown.kept.low, shown.kept.high, UNIT, points(whole, tried),
+        "words in a row whose order is kept", found.metric, found.chance, whole.value,
+        (predicted("model=bag-of-words", found.metric, change),), evidence(found, tried),
+    )  # fmt: skip
+
+
+# series -------------------------------------------------------------------------------------------------------
+
+
+def of_series(survey: Survey) -> Answer:
+    """Windows of ever more steps against the whole course; for a forecast, ever longer histories."""
+    seen = courses(survey)
+    return _of_history(survey, seen) if survey.task == "forecast" else _of_courses(seen)
+
+
+def _of_courses(seen: Courses) -> Answer:
+    found, all_of_it = seen.bench, whole_course(seen)
+    length = int(np.median(seen.lengths))
+    tried = []
+    for reach in [r for r in WINDOWS if 2 * r < length] or [1]:
+        for place in (False, True):
+            words = f"windows of {plural(reach * seen.step, 'step')} {'with' if place else 'without'} their place"
+            trial = found.trial(words, lambda r=reach, p=place: see(seen, r, p))
+            tried.append(step(found, trial, all_of_it, float(reach * seen.step)))
+    verdict, shown = ruled(tried), enough(tried) or best(tried)
+    change = found.change(shown.trial, all_of_it)
+    said = (
+        f"Of what the probe tells from whole series of {length * seen.step:,} steps ({found.metric} {all_of_it.value:.3f}, "
+        f"best constant {found.chance:.3f}, {len(found):,} series), {shown.words} keep {shown.kept}."
+    )
+    follows = {
+        "yes": f"A receptive field of {plural(int(shown.at or 1), 'step')} is enough (it {lost(change, found.metric)}): start with a small "
+        "one-dimensional convolutional net, not with a recurrent one or attention.",
+        "no": "No window of less than half of a series is enough: take dilated convolutions, a recurrent net or attention "
+        "whose reach covers the series.",
+        "undecided": "Let the receptive field grow to half of the series, and compare on the real network.",
+    }[verdict]
+    return Answer(
+        "", "", verdict, said, follows, shown.kept.value, shown.kept.low, shown.kept.high, UNIT,
+        points(all_of_it, tried, float(length * seen.step)), "steps that a window covers", found.metric, found.chance,
+        all_of_it.value, (predicted(f"receptive-field={shown.at:g}", found.metric, change),), evidence(found, tried),
+    )  # fmt: skip
+
+
+def _of_history(survey: Survey, seen: Courses) -> Answer:
+    found, history = seen.bench, seen.x.shape[2]
+    tried = [(n, found.trial(_history(n), lambda n=n: latest(seen, n))) for n in HISTORIES if n < history]
+    longest = found.trial(f"the last {history} steps", lambda: latest(seen, history))
+    far = [longest, *(t for n, t in tried if n > history * SHORT)]
+    all_of_it = found.require(max(far, key=lambda t: t.value))
+    shorter = [step(found, t, all_of_it, float(n)) for n, t in tried]
+    local = [s for s in shorter if (s.at or 0) <= history * SHORT]
+    verdict, shown = ruled(local), enough(local) or best(local)
+    said = (
+        f"Of the change of {survey.target!r} over the next step the probe tells most from {all_of_it.name} "
+        f"({found.metric} {all_of_it.value:.3f}; keeping the last value is 0; {len(found):,} steps); {shown.words} keep "
+        f"{shown.kept}."
+    )
+    change = found.change(shown.trial, all_of_it)
+    follows = {
+        "yes": f"Give the network the last {shown.at:g} steps (that {lost(change, found.metric)}): start with a linear model or a "
+        "small net on that window.",
+        "no": f"Give the network more than the last {local[-1].at:g} steps: shorter histories lose.",
+        "undecided": f"Compare histories of {shown.at:g} and {history} steps on the real network.",
+    }[verdict]
+    return Answer(
+        "", "", verdict, said, follows, shown.kept.value, shown.kept.low, shown.kept.high, UNIT,
+        points(longest, shorter, float(history)), "steps of history that are read", found.metric, found.chance,
+        all_of_it.value, (predicted(f"history={shown.at:g}", found.metric, change),), evidence(found, shorter),
+    )  # fmt: skip
+
+
+def _history(steps: int) -> str:
+    return "the last step alone" if steps == 1 else f"the last {steps} steps"
+
+
+# characters ---------------------------------------------------------------------------------------------------
+
+
+def of_characters(survey: Survey) -> Answer:
+    """Bits a character against how many characters back an n-gram looks, and a cache of what stood long before."""
+    measure, models = measured(survey)
+    best_gram = min(models, key=lambda m: m.bits)
+    far = [Spelled(f"a cache of {n:,} characters", cached(measure.found, best_gram.chance, n)) for n in CACHES]
+    all_of_it = min([best_gram, *far], key=lambda m: m.bits)
+    tried = [(order, m, measure.kept(m, all_of_it)) for order, m in enumerate(models) if order]
+    local = [t for t in tried if t[0] <= BACK]
+    shown = next((t for t in local if t[2].ruling == "not needed"), max(local, key=lambda t: t[2].value))
+    verdict: Verdict = (
+        "yes"
+        if shown[2].ruling == "not needed"
+        else "no"
+        if all(t[2].ruling == "needed" for t in local)
+        else "undecided"
+    )
+    said = (
+        f"Of the bits that the past saves (best: {all_of_it.name}, {all_of_it.bits:.3f} bits a character; single characters "
+        f"{models[0].bits:.3f}; {len(measure.found.held):,} of {len(measure.found.x):,} characters measured), "
+        f"{shown[1].name} save {shown[2]}."
+    )
+    cost = measure.more(shown[1], all_of_it)
+    follows = {
+        "yes": f"Begin with a context of some {shown[0] * 4} characters and take the {shown[0]}-gram's {shown[1].bits:.2f} bits "
+        "a character as the baseline that a network must beat; what lies farther back only a network can use, if any.",
+        "no": f"What stands more than {BACK} characters back matters here: give the network a context that holds it.",
+        "undecided": "Compare short and long contexts on the real network: n-grams cannot tell.",
+    }[verdict]
+    shown_points = [Point(m.name, *_bits(measure, m), float(order)) for order, m in enumerate(models)]
+    shown_points += [Point(m.name, *_bits(measure, m), float(n)) for n, m in zip(CACHES, far, strict=True)]
+    return Answer(
+        "", "", verdict, said, follows, shown[2].value, shown[2].low, shown[2].high,
+        "share of the bits saved by the past", tuple(shown_points), "characters back", "bits a character", models[0].bits,
+        all_of_it.bits, (predicted(f"context={shown[0]}", "bits a character", cost),),
+        {"characters": len(measure.found.x), "measured": len(measure.found.held), "best": all_of_it.name},
+    )  # fmt: skip
+
+
+def _bits(measure: Measure, model: Spelled) -> tuple[float, float, float]:
+    bits = measure.bits(model)
+    return bits.value, bits.low, bits.high
+
+
+ask = by_kind(
+    {"images": of_images, "table": of_table, "text": of_text, "series": of_series, "characters": of_characters}
+)
+QUESTION = Question("local-or-global", ask, ("images", "table", "text", "series", "characters"))

@@ -17,7 +17,8 @@ neighborhood information"; Pope, Zhu, Abdelkader, Goldblum, Goldstein 2021, "The
 Impact on Learning"; Gao et al. 2017 for the participation ratio.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -25,8 +26,23 @@ from trainloud.core.answer import Answer, Point, Verdict
 from trainloud.data.inspector import Question
 from trainloud.data.methods.answers import by_kind
 from trainloud.data.methods.appearance import decomposed, native_side, pictures
+from trainloud.data.methods.binned import bin_column
+from trainloud.data.methods.columns import looked_at
 from trainloud.data.methods.dimension import Dimension, between, participation, steady, two_nearest
+from trainloud.data.methods.grams import Measure, Spelled, measured
 from trainloud.data.methods.retention import Refused
+from trainloud.data.methods.ridge import standardised
+from trainloud.data.methods.rocket import (
+    Courses,
+    courses,
+    level_free,
+    loaded,
+    resampled,
+    scale_free,
+    scaled,
+    trend_free,
+)
+from trainloud.data.methods.words import tokens
 from trainloud.data.survey import SEED, SIDE, Survey
 
 ORDER = 2
@@ -34,6 +50,13 @@ ROWS = 3000  # examples whose distances are taken: their number enters squared
 FEW = 0.5  # of the numbers of an example: fewer directions than that are "far fewer"
 PARTS = 8  # random parts of the rows on which shares are estimated, for their interval
 T95 = 2.365  # of Student's t with 7 degrees of freedom: 95 % two-sided
+VOCABULARY = 1000  # words that texts are compared by
+STEPS = 64  # that series are resampled to
+WORDS = 12  # of a column that are told apart
+COLUMNS = 200  # of a table that distances are taken in, evenly spread
+COMPONENT = "component of"
+LARGE = 0.1  # share of the variance above which a named part is pointed out; below, of what lies between classes
+LEADING = 3  # principal components that are named
 HELD = (0.9, 0.95)  # shares of the variance whose principal components are counted
 
 
@@ -69,12 +92,12 @@ def described(
 
 def _follows(high: float, apart: float | None, top: Sequence[tuple[float, str]]) -> str:
     said = f"A bottleneck narrower than about {int(np.ceil(high))} features loses examples that differ."
-    if apart is not None and apart < 0.1:
+    if apart is not None and apart < LARGE:
         said += (
             " Nearly all variation lies within the classes: distances between raw examples say little of the class, so "
             "features must be learned."
         )
-    if top and top[0][0] >= 0.1:
+    if top and top[0][0] >= LARGE and not top[0][1].startswith(COMPONENT):
         said += f" The largest named part is {top[0][1]}: question 3 says whether it may be taken out."
     return said
 
@@ -115,15 +138,154 @@ def of_images(survey: Survey) -> Answer:
     if not len(rows):
         raise Refused("no picture could be decoded")
     images = pictures(survey, rows, min(native_side(survey), SIDE)).astype(np.float32)
-    part = np.random.default_rng(SEED).permutation(len(rows)) % PARTS
-    found = [decomposed(images[part == p]) for p in range(PARTS)] if len(rows) >= PARTS * 10 else []
+    shares = _by_parts(len(rows), lambda some: decomposed(images[some]))
+    return described(survey, rows, images.reshape(len(images), -1), f"pictures of {images.shape[1]} pixels", shares)
+
+
+def _by_parts(count: int, of: Callable[[np.ndarray], Mapping[str, float]]) -> dict[str, tuple[float, float, float]]:
+    """Shares with their interval, from random parts of the rows; none where the rows are few."""
+    part = np.random.default_rng(SEED).permutation(count) % PARTS
+    found = [of(np.flatnonzero(part == p)) for p in range(PARTS)] if count >= PARTS * 10 else []
     shares = {}
     for name in found[0] if found else ():
         values = np.array([f[name] for f in found])
         half = T95 * float(values.std(ddof=1)) / PARTS**0.5
         shares[name] = (float(values.mean()), float(values.mean()) - half, float(values.mean()) + half)
-    return described(survey, rows, images.reshape(len(images), -1), f"pictures of {images.shape[1]} pixels", shares)
+    return shares
 
 
-ask = by_kind({"images": of_images})
-QUESTION = Question("variation", ask, ("images",))
+# tables -------------------------------------------------------------------------------------------------------
+
+
+def of_table(survey: Survey) -> Answer:
+    names = [n for n in looked_at(survey) if survey.data.roles[n] != "text"]
+    if not names:
+        raise Refused("there is no column of numbers, words or times besides the target")
+    names = [names[i] for i in np.unique(np.linspace(0, len(names) - 1, COLUMNS).astype(int))]
+    rows = survey.sample(min(ROWS, survey.limits.probe_rows), np.flatnonzero(survey.training))
+    parts = []
+    for name in names:
+        if survey.data.roles[name] in ("number", "time"):
+            parts.append(standardised(survey.number(name)[rows, None]))
+            continue
+        column = bin_column(survey, name, rows, WORDS)
+        hot = (column.codes[:, None] == np.arange(column.size)).astype(np.float32)
+        parts.append((hot - hot.mean(axis=0)) / max(float(hot.var(axis=0).sum()) ** 0.5, 1e-6))
+    x = np.concatenate(parts, axis=1)
+    owner = np.repeat(names, [p.shape[1] for p in parts])
+    return described(survey, rows, x, f"rows of {len(names)} columns", _components(x, owner))
+
+
+def _components(x: np.ndarray, owner: np.ndarray) -> dict[str, tuple[float, float, float]]:
+    """Shares of the leading principal components, named by the columns that weigh most in them. The interval is that
+    of an eigenvalue of normal data (Anderson 1963, "Asymptotic Theory for Principal Component Analysis")."""
+    values, vectors = np.linalg.eigh(np.cov(x.T).reshape(x.shape[1], -1))
+    shares = {}
+    for i in np.argsort(-values)[:LEADING]:
+        share = float(values[i] / values.sum())
+        top = [owner[j] for j in np.argsort(-np.abs(vectors[:, i]))]
+        named = list(dict.fromkeys(top))[:2]
+        half = 1.96 * share * (2 / len(x)) ** 0.5
+        shares[f"{COMPONENT} {' and '.join(named)}"] = (share, share - half, share + half)
+    return shares | {"the rest": (rest := 1 - sum(s[0] for s in shares.values()), rest, rest)}
+
+
+# texts --------------------------------------------------------------------------------------------------------
+
+
+def of_text(survey: Survey) -> Answer:
+    """Texts as rows of frequent words, each text of one length, so that the angle between texts is what differs."""
+    rows = survey.sample(min(ROWS, survey.limits.probe_rows), np.flatnonzero(survey.training))
+    words = tokens(survey, rows)
+    lower = words.lower
+    counts = np.bincount(lower[lower >= 0], minlength=1)
+    used = np.argsort(-counts, kind="stable")[:VOCABULARY]
+    column: np.ndarray = np.full(len(counts) + 1, -1)
+    column[used] = np.arange(len(used))
+    known = column[lower] >= 0
+    at = words.text[known] * len(used) + column[lower[known]]
+    x = np.log1p(np.bincount(at, minlength=len(rows) * len(used)).reshape(len(rows), -1)).astype(np.float32)
+    x *= np.log(len(rows) / np.maximum((x > 0).sum(axis=0), 1)).astype(np.float32)
+    x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-6)
+    return described(survey, rows, x, f"texts by their {len(used):,} most frequent words", {})
+
+
+# series -------------------------------------------------------------------------------------------------------
+
+
+def of_series(survey: Survey) -> Answer:
+    """Series resampled to one length; of a forecast, the histories."""
+    if survey.data.series is None:
+        seen = courses(survey)
+        rows, what = seen.bench.rows, f"histories of {seen.x.shape[2]} steps"
+    else:
+        rows = np.setdiff1d(np.flatnonzero(survey.training), np.fromiter(survey.measured.errors, int))
+        rows = survey.sample(min(ROWS, survey.limits.probe_rows), rows)
+        if not len(rows):
+            raise Refused("no series could be read")
+        x, lengths, steps = loaded(survey, rows)
+        seen = Courses(None, scaled(x), lengths, (), steps)  # type: ignore[arg-type]
+        what = "series"
+    x = resampled(seen, min(STEPS, int(seen.lengths.max())))
+    return described(survey, rows, x.reshape(len(x), -1), what, _courses(seen))
+
+
+def _courses(seen: Courses) -> dict[str, tuple[float, float, float]]:
+    """Shares of the variance that go with level, trend and scale of each series, taken away in turn."""
+
+    def of(some: np.ndarray) -> dict[str, float]:
+        now = replace(seen, x=seen.x[some], lengths=seen.lengths[some])
+        whole, left, shares = _spread(now), _spread(now), {}
+        for name, change in (("level", level_free), ("trend", trend_free), ("scale", scale_free)):
+            after = change(now)
+            gone = max(left - _spread(after), 0.0)
+            shares[name] = gone / max(whole, 1e-12)
+            if gone > 0:
+                now, left = after, _spread(after)
+        return shares | {"the rest": 1 - sum(shares.values())}
+
+    return _by_parts(len(seen.x), of)
+
+
+def _spread(seen: Courses) -> float:
+    return float(seen.x.reshape(len(seen.x), -1).var(axis=0, dtype=np.float64).sum())
+
+
+# characters ---------------------------------------------------------------------------------------------------
+
+
+def of_characters(survey: Survey) -> Answer:
+    """How many symbols are still open when the past is known: two to the power of the bits a character."""
+    measure, models = measured(survey)
+    best = min(models, key=lambda m: m.bits)
+    bits, total = measure.bits(best), len(measure.found.symbols)
+    value, low, high = (float(2**b) for b in (bits.value, bits.low, bits.high))
+    verdict: Verdict = "yes" if high < FEW * total else "no" if low > FEW * total else "undecided"
+    single = measure.bits(models[0])
+    rank = np.cumsum(np.bincount(measure.found.x) / len(measure.found.x))
+    most = int(np.searchsorted(rank, 0.99)) + 1
+    said = (
+        f"Of {total} symbols {value:.1f} ({low:.1f} to {high:.1f}) are open at a time when {best.name} are known, "
+        f"{2**single.value:.1f} when nothing is; {most} symbols make 99 % of the characters."
+    )
+    follows = (
+        f"A loss of ln({total}) = {np.log(total):.3f} at the first step and {single.value * np.log(2):.3f} once the network "
+        f"knows how frequent each symbol is; below {bits.value * np.log(2):.3f} nats a character it beats n-grams."
+    )
+    return Answer(
+        "", "", verdict, said, follows, value, low, high, "symbols that are open at a time",
+        tuple(Point(m.name, *(float(2**b) for b in _ends(measure, m)), float(k)) for k, m in enumerate(models)),
+        "characters back", "symbols open at a time", float(total), value,
+        evidence={"bits a character": [round(m.bits, 4) for m in models], "symbols": total},
+    )  # fmt: skip
+
+
+def _ends(measure: Measure, model: Spelled) -> tuple[float, float, float]:
+    bits = measure.bits(model)
+    return bits.value, bits.low, bits.high
+
+
+ask = by_kind(
+    {"images": of_images, "table": of_table, "text": of_text, "series": of_series, "characters": of_characters}
+)
+QUESTION = Question("variation", ask, ("images", "table", "text", "series", "characters"))

@@ -1,0 +1,240 @@
+"""Texts as probes see them: what each word, pair of words, part of a word and place of a word says of the target.
+
+Every kind of feature is a block of yes-or-no features, many more than examples. A block gives each text one number a
+class, the naive Bayes log odds of its features (for a number: the mean of what its features go with), counted on other
+folds; a ridge regression weighs the blocks (naive Bayes as feature: Wang and Manning 2012, "Baselines and Bigrams",
+section 2.3; stacking: Wolpert 1992). No matrix of words is ever made, so it costs a tenth of a regression on words and
+is better on few thousand texts.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+
+from trainloud.data.methods.retention import Bench, Trial, bench
+from trainloud.data.methods.ridge import cross_fitted, standardised
+from trainloud.data.methods.spans import mix
+from trainloud.data.survey import SEED, Survey
+
+ROWS = 6000  # texts of a probe
+LONGEST = 400  # tokens of a text that are looked at: half of all that is told stands in the first hundred
+CHARACTERS = 8 * LONGEST  # of a text that are cut into tokens
+COLUMNS = 1 << 18  # of a block: features share them by their hash; two of 100,000 meet in one of five
+FREQUENT = 64  # words whose order is looked at, whatever lies between
+APART = 10  # tokens between two such words at most
+PLACES = 4  # parts of a text that a word can stand in
+SMOOTHING = 0.5  # texts that are added to every count: the best of 0.1 to 1 on news and on short messages
+STEPS = 15  # of Newton's method: it settles in five to ten
+PENALTY = 1.0  # of the weights of blocks, which are of order 1
+
+_IDEOGRAPHS = "\u2e80-\u9fff\uf900-\ufaff"  # each a word
+TOKEN = re.compile(rf"[{_IDEOGRAPHS}]|[^\W{_IDEOGRAPHS}]+|[^\w\s]")
+
+
+@dataclass(frozen=True)
+class Words:
+    """Tokens of texts end to end."""
+
+    texts: int
+    text: np.ndarray
+    """(t,) int64 number of the text of each token, ascending."""
+    form: np.ndarray
+    """(t,) int64 number of the spelling of each token; -1: a token that is not told from others like it."""
+    forms: tuple[str, ...]
+    """The spellings."""
+
+    @cached_property
+    def place(self) -> np.ndarray:
+        """(t,) int64 place of each token in its text, from 0."""
+        first = np.searchsorted(self.text, np.arange(self.texts))
+        return np.arange(len(self.text)) - first[self.text]
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """(texts,) int64 tokens of each text."""
+        return np.bincount(self.text, minlength=self.texts)
+
+    def kept(self, keep: np.ndarray) -> "Words":
+        """Only these tokens (t,) bool."""
+        return Words(self.texts, self.text[keep], self.form[keep], self.forms)
+
+    def spelled(self, forms: Sequence[str | None]) -> "Words":
+        """Each spelling replaced by another one; None takes the token away."""
+        numbers: dict[str, int] = {}
+        to = np.array([-2 if f is None else numbers.setdefault(f, len(numbers)) for f in forms] or [-2], np.int64)
+        form = np.where(self.form < 0, -1, to[self.form])
+        whole = replace(self, form=form, forms=tuple(numbers))
+        return whole.kept(form > -2) if (form == -2).any() else whole
+
+    def known(self, count: int) -> "Words":
+        """Only the `count` most frequent spellings are told apart."""
+        counts = np.bincount(self.form[self.form >= 0], minlength=len(self.forms))
+        rank = np.empty(len(counts), np.int64)
+        rank[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
+        return replace(self, form=np.where((self.form >= 0) & (rank[self.form] < count), self.form, -1))
+
+    def mixed(self, length: int) -> "Words":
+        """Runs of `length` tokens of each text in random order; with negative length, that many parts a text."""
+        if length < 0:
+            run = self.place * -length // np.maximum(self.lengths, 1)[self.text]
+        else:
+            run = self.place // length
+        runs = self.text * (int(run.max(initial=0)) + 1) + run
+        draw = np.random.default_rng(SEED).random(int(runs.max(initial=0)) + 1)
+        order = np.lexsort((self.place, draw[runs], self.text))
+        return replace(self, form=self.form[order])
+
+    @cached_property
+    def lower(self) -> np.ndarray:
+        """(t,) int64 number of each token in lower case."""
+        numbers: dict[str, int] = {}
+        to = np.array([numbers.setdefault(f.lower(), len(numbers)) for f in self.forms] or [0], np.int64)
+        return np.where(self.form < 0, -1, to[self.form])
+
+
+def words_of(survey: Survey) -> tuple[Bench, Words]:
+    """The texts of the probe's rows, made once. Raises Refused."""
+
+    def make() -> tuple[Bench, Words]:
+        found = bench(survey, min(ROWS, survey.limits.probe_rows))
+        return found, tokens(survey, found.rows)
+
+    return survey.once("words", make)
+
+
+def tokens(survey: Survey, rows: np.ndarray) -> Words:
+    """Words, ideographs and signs of the texts of these rows, the first LONGEST of each."""
+    numbers: dict[str, int] = {}
+    text, form = [], []
+    for i, said in enumerate(survey.texts.take(pa.array(rows)).to_pylist()):
+        found = TOKEN.findall((said or "")[:CHARACTERS])[:LONGEST]
+        form += [numbers.setdefault(f, len(numbers)) for f in found]
+        text.append(len(found))
+    return Words(len(rows), np.repeat(np.arange(len(rows)), text), np.array(form, np.int64), tuple(numbers))
+
+
+# blocks -------------------------------------------------------------------------------------------------------
+
+
+def blocks(words: Words) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(text, column) of each feature that a text has, each once, for every kind of feature."""
+    lower, next_to = words.lower, words.text[1:] == words.text[:-1]
+    part = words.place * PLACES // np.maximum(words.lengths, 1)[words.text]
+    return [
+        _once(words.text, lower),
+        _once(words.text, words.form),
+        _once(words.text[1:][next_to], lower[:-1][next_to] * (1 << 30) + lower[1:][next_to]),
+        _once(words.text, lower * PLACES + part),
+        _pairs(words),
+        _pieces(words),
+    ]
+
+
+def _once(text: np.ndarray, feature: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    column = (mix(feature.astype(np.uint64)) % np.uint64(COLUMNS)).astype(np.int64)
+    both = np.unique(text * COLUMNS + column)
+    return both // COLUMNS, both % COLUMNS
+
+
+def _pairs(words: Words) -> tuple[np.ndarray, np.ndarray]:
+    """Frequent words in their order, at most APART tokens apart."""
+    counts = np.bincount(words.lower[words.lower >= 0], minlength=1)
+    frequent = np.zeros(len(counts), bool)
+    frequent[np.argsort(-counts, kind="stable")[:FREQUENT]] = True
+    at = np.flatnonzero((words.lower >= 0) & frequent[words.lower])
+    texts, features = [], []
+    for step in range(1, APART + 1):
+        first, second = at[:-step], at[step:]
+        near = (words.text[first] == words.text[second]) & (second - first <= APART)
+        texts.append(words.text[first][near])
+        features.append(words.lower[first][near] * len(counts) + words.lower[second][near])
+    return _once(np.concatenate(texts), np.concatenate(features))
+
+
+def _pieces(words: Words) -> tuple[np.ndarray, np.ndarray]:
+    """Three characters in a row of the words in lower case, their ends marked."""
+    keys, sizes = [], []
+    for form in words.forms:
+        marked = f"<{form.lower()[:40]}>"
+        found = [marked[i : i + 3] for i in range(len(marked) - 2)]
+        keys += [(ord(a) << 42) ^ (ord(b) << 21) ^ ord(c) for a, b, c in found]
+        sizes.append(len(found))
+    ends = np.cumsum(sizes) if sizes else np.zeros(1, np.int64)
+    told = words.form >= 0
+    text, form = words.text[told], words.form[told]
+    count = np.diff(np.concatenate([[0], ends]))[form] if len(form) else np.zeros(0, np.int64)
+    inside = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
+    at = np.repeat(ends[form] - count, count) + inside if len(form) else np.zeros(0, np.int64)
+    return _once(np.repeat(text, count), np.array(keys or [0], np.int64)[at])
+
+
+# the probe ----------------------------------------------------------------------------------------------------
+
+
+def read(found: Bench, words: Words, name: str) -> Trial:
+    """The whole probe on these words, fitted once for a name."""
+
+    def predict() -> tuple[np.ndarray, int]:
+        said = [_said(found, *block) for block in blocks(words)]
+        return weighed(found, said, np.log1p(words.lengths)), COLUMNS * len(said)
+
+    return found.predicted(name, predict)
+
+
+def weighed(found: Bench, said: Sequence[np.ndarray], length: np.ndarray) -> np.ndarray:
+    """(m, k) out of fold: what the blocks (m, k) each say of a class, weighed by a logistic regression of that class
+    against the rest; by a ridge regression for a number."""
+    out = np.zeros_like(found.y)
+    for k in range(found.y.shape[1]):
+        x = standardised(np.stack([*(s[:, k] for s in said), length], axis=1))
+        if not found.classes:
+            return cross_fitted(x, found.y, found.folds, found.weight).predicted
+        x = np.concatenate([x, np.ones((len(x), 1), np.float32)], axis=1).astype(np.float64)
+        for f in range(int(found.folds.max()) + 1):
+            others, mine = found.folds != f, found.folds == f
+            weight = np.ones(int(others.sum())) if found.weight is None else found.weight[others]
+            out[mine, k] = x[mine] @ _logistic(x[others], found.y[others, k], weight)
+    return out
+
+
+def _logistic(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Weights (d,) of a logistic regression with a small penalty, by Newton's method."""
+    w = np.zeros(x.shape[1])
+    for _ in range(STEPS):
+        p = 1 / (1 + np.exp(-np.clip(x @ w, -30, 30)))
+        curve = weight * np.maximum(p * (1 - p), 1e-6)
+        step = np.linalg.solve((x.T * curve) @ x + PENALTY * np.eye(len(w)), x.T @ (weight * (y - p)) - PENALTY * w)
+        w += step
+        if np.abs(step).max() < 1e-4:
+            break
+    return w
+
+
+def _said(found: Bench, text: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """(m, k) what the features of each text say of each class, or of the number."""
+    used, column = np.unique(column, return_inverse=True)
+    size, folds = len(used), int(found.folds.max()) + 1
+    fold = found.folds[text]
+    out = np.zeros(found.y.shape, np.float32)
+    present = np.bincount(fold * size + column, minlength=folds * size).reshape(folds, size)
+    others = present.sum(axis=0) - present
+    for k in range(found.y.shape[1]):
+        y = found.y[:, k]
+        hits = np.bincount(fold * size + column, y[text], folds * size).reshape(folds, size)
+        own = hits.sum(axis=0) - hits
+        if not found.classes:
+            mean = own.sum(axis=1, keepdims=True) / np.maximum(others.sum(axis=1, keepdims=True), 1)
+            worth = (own + SMOOTHING * mean) / (others + SMOOTHING) - mean
+            worth *= others / (others + SMOOTHING * 10)
+            out[:, k] = np.bincount(text, worth[fold, column], len(out)) / np.sqrt(
+                np.maximum(np.bincount(text, minlength=len(out)), 1)
+            )
+            continue
+        shares = [(v + SMOOTHING) / (v.sum(axis=1, keepdims=True) + SMOOTHING * size) for v in (own, others - own)]
+        odds = np.log(shares[0]) - np.log(shares[1])
+        out[:, k] = np.bincount(text, odds[fold, column], len(out))
+    return out
