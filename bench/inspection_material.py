@@ -43,7 +43,7 @@ def tell(value):
 CLEANVISION = """
 from cleanvision import Imagelab
 lab = Imagelab(data_path=words[0])
-lab.find_issues(n_jobs=1, verbose=False)
+lab.find_issues(n_jobs=int(words[1]) or None, verbose=False)
 bad = [c for c in lab.issues.columns if c.startswith("is_")]
 tell([os.path.basename(p) for p in lab.issues.index[lab.issues[bad].any(axis=1)]])
 """

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from trainloud.checks.catalogue import vocabulary
@@ -137,9 +138,8 @@ def inspected(options: Options, tell: Tell) -> Inspection:
         data = open_dataset(options.data, options.asked, options.limits, options.val, options.test)
     if not len(data):
         raise SourceError(f"{_word(options.data)}: there is no example in it{_met(data)}")
-    cache = Cache(
-        options.limits.cache if data.identity else "", data.identity, options.asked, options.limits.probe_rows
-    )
+    allowed = replace(options.limits, workers=0, cache="")  # how many rows a probe sees, and what is too large
+    cache = Cache(options.limits.cache if data.identity else "", data.identity, options.asked, allowed)
     try:
         with _timed(seconds, "measuring"):
             measured = measure(data, options.limits, cache, tell)
@@ -190,7 +190,7 @@ def _classes(survey: Survey) -> dict[str, dict[str, int]]:
         return {}
     codes, names = survey.labels
     parts = {s: codes[survey.split == i] for i, s in enumerate(survey.splits)}
-    counts = {s: [int((c == k).sum()) for k in range(len(names))] for s, c in parts.items()}
+    counts = {s: np.bincount(c[c >= 0], minlength=len(names)).tolist() for s, c in parts.items()}
     return {name: {s: counts[s][k] for s in survey.splits} for k, name in enumerate(names)}
 
 
@@ -198,19 +198,19 @@ def _shape(survey: Survey) -> str:
     """The size of one example in words."""
     axes = survey.measured.axes
     if survey.kind == "images" and "width" in axes and "height" in axes:
-        sizes = {(int(w), int(h)) for w, h in zip(axes["width"], axes["height"], strict=True) if w == w}
-        if len(sizes) == 1:
-            (w, h) = sizes.pop()
-            return f"{w} x {h} pixels"
-        if sizes:
-            wide, high = zip(*sizes, strict=True)
-            return f"{min(wide)} to {max(wide)} pixels wide, {min(high)} to {max(high)} high"
+        wide, high = (a[np.isfinite(a)].astype(int) for a in (axes["width"], axes["height"]))
+        if len(wide) and wide.min() == wide.max() and high.min() == high.max():
+            return f"{wide[0]} x {high[0]} pixels"
+        if len(wide):
+            return f"{wide.min()} to {wide.max()} pixels wide, {high.min()} to {high.max()} high"
     if survey.kind == "table":
         return f"{len(survey.columns)} columns" + (f" and the target {survey.target}" if survey.target else "")
     for name in ("length", "characters"):
         if name in axes and len(axes[name]):
-            least, most = float(axes[name].min()), float(axes[name].max())
-            return f"{least:,.0f} to {most:,.0f} {survey.measured.units.get(name, '')}".strip()
+            known = axes[name][np.isfinite(axes[name])]
+            least, most = (float(known.min()), float(known.max())) if len(known) else (0.0, 0.0)
+            span = f"{least:,.0f}" if least == most else f"{least:,.0f} to {most:,.0f}"
+            return f"{span} {survey.measured.units.get(name, '')}".strip()
     return ""
 
 
@@ -275,7 +275,8 @@ def inspect(
     `said` takes the further fields of `Asked` (kind, task, time, group, header, separator, encoding, labels).
     Raises trainloud.data.dataset.SourceError where the data cannot be read as asked.
     """
-    limits = limits or Limits(os.cpu_count() or 2, cache=default_folder() if cache else "")
+    limits = limits or Limits(os.cpu_count() or 2)
+    limits = replace(limits, cache=(limits.cache or default_folder()) if cache else "")
     options = Options(data, val, test, Asked(target=target, **said), limits, probes, select=select, quiet=True)
     with counted(Console(file=sys.stderr, highlight=False)) as tell:
         return Inspected(inspected(options, tell))

@@ -630,3 +630,45 @@ def test_half_a_million_rows_in_bounded_memory(shared: Shared) -> None:
     assert asked("target-leaks-into-features", survey).outcome == "passed"
     assert asked("redundant-columns", survey).severity == "note"
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1.2e6  # kilobytes
+
+
+def test_spellings_that_readers_know_are_missing_values_and_no_disguise() -> None:
+    value = X.copy()
+    value[:15] = np.nan
+    facts = {"v": Facts("number", disguised={"NA": 12, "NULL": 3})}
+    survey = survey_of({"v": value, "y": ANSWER}, "y", facts=facts)
+    assert asked("disguised-missing-values", survey).verdict == "passed"
+    assert 'some are spelled "NA" (12) and "NULL" (3)' in asked("missing-values", survey).measured
+
+
+def spelled(counts: dict[str, int]):  # type: ignore[no-untyped-def]
+    words = [w for w, n in counts.items() for _ in range(n)]
+    return asked("label-spelling", survey_of({"v": np.arange(len(words)) % 7, "y": words}, "y"))
+
+
+def test_class_words_in_several_spellings() -> None:
+    found = spelled({"positive": 400, "Positive": 30, "negative": 420, "postive": 4})
+    assert (found.severity, found.basis) == ("warning", "proof")
+    assert 'one but for case, spaces and punctuation: "positive" (400) and "Positive" (30)' in found.measured
+    assert 'one letter apart, the first of them rare: "postive" (4) and "positive" (400)' in found.measured
+    found = spelled({"stop": 100, "ahead": 100, "limit": 100, "stpo": 3})
+    assert found.basis == "heuristic" and '"stpo" (3) and "stop" (100)' in found.measured
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["class1 class2", "cat cats", "1 2", "A1 A2", "ab abc", "T-shirt Shirt", "a A", "Aa AA aa", "C C++ C#", "A+ A- A"]
+    + ["house mouse horse", "plane planet", "<=50K >50K", "CO Co", "1-2 12", "boat coat goat", "tower towel flower"],
+)
+def test_class_words_that_are_different(words: str) -> None:
+    first, *others = words.split()
+    assert spelled({first: 1000, "other": 1000, "third": 900, "fourth": 800, **dict.fromkeys(others, 5)}).verdict == "passed"
+
+
+def test_classes_that_reading_made_one(tmp_path: Path) -> None:
+    rows = [f"{i % 7},{'cat ' if i % 10 == 0 else ('cat', 'dog')[i % 2]}" for i in range(200)]
+    (tmp_path / "t.csv").write_text("v,y\n" + "\n".join(rows) + "\n")
+    found = asked("label-spelling", real(tmp_path / "t.csv", "y"))
+    assert 'white space at the ends makes another class of "cat " (20) and "cat" (80), cut off here' in found.measured.replace(
+        '"cat" (80) and "cat " (20)', '"cat " (20) and "cat" (80)'
+    )

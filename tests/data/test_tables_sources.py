@@ -738,3 +738,17 @@ def test_kdd(shared: Shared) -> None:
     data = open_dataset(shared("tables/kddcup99_10_percent.csv.gz"), Asked(), Limits())
     assert (len(data), data.table.num_columns, data.recognised.target) == (494_021, 42, "column 41")
     assert len(set(column(data, "column 41"))) == 23
+
+
+def test_a_part_without_most_features_is_another_table(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("a,b,c,target\n" + "1,2,3,x\n4,5,6,y\n" * 20)
+    (tmp_path / "other.csv").write_text("p,q,a,target\n" + "1,2,3,x\n4,5,6,y\n" * 20)
+    (tmp_path / "alike.csv").write_text("a,b,q,target\n" + "1,2,3,x\n4,5,6,y\n" * 20)
+    train = tmp_path / "train.csv"
+    with pytest.raises(SourceError, match="test lacks 2 of the 3 features of the first part: 'b', 'c'; it has 'p', 'q'"):
+        open_dataset(train, Asked(), Limits(), test=tmp_path / "other.csv")
+    told = open_dataset(train, Asked(), Limits(), test=tmp_path / "alike.csv").troubles
+    assert [t.what for t in told] == [
+        "column 'q' is not in the first part: left out",
+        "column 'c' of the first part is not there: all its cells are missing",
+    ]

@@ -88,12 +88,34 @@ def test_no_cells() -> None:
         (["1 234 567", "5"], False, [1234567, 5], "thousands separated by spaces or apostrophes"),
         (["5%", "7.5 %", "0"], False, [5, 7.5, 0], "in per cent"),
         (["$1,200.50", "$3"], False, [1200.5, 3], "with a currency"),
+        (["$12.500", "$3.25"], False, [12.5, 3.25], "with a currency"),
+        (["6.611.000", "3.500", "937"], False, [6611000, 3500, 937], "thousands separated by points"),
+        (["1.234,5", "6.611", "1.234.567"], True, [1234.5, 6611, 1234567], "with a decimal comma"),
+        (
+            ["€ 6.611", "€ 1.006.611", "937 €", "4.250"],
+            False,
+            [6611, 1006611, 937, 4250],
+            "with a currency, thousands separated by points",
+        ),
+        (["€ 6.611,50", "€ 12,5"], True, [6611.5, 12.5], "with a currency, thousands separated by points"),
+        (
+            ["€ 6.611", "€ 937"],
+            False,
+            [6611, 937],
+            'with a currency, thousands separated by points; "€ 6.611" is taken for 6,611: every point has three digits '
+            "behind it, which could be decimals as well",
+        ),
     ],
 )
 def test_other_ways_of_writing_numbers(words: list[str], comma: bool, values: list[float], note: str) -> None:
     done = of(words, comma=comma)
     assert done.facts.role == "number" and done.cells.to_pylist() == values
     assert done.notes == (f"numbers {note}",)
+
+
+@pytest.mark.parametrize("words", [["6.611", "0.123", "12.400"], ["$0.611", "$0.123"]])
+def test_three_decimals_of_a_measurement_stay_decimals(words: list[str]) -> None:
+    assert of(words).cells.to_pylist() == [float(w.strip("$")) for w in words]
 
 
 def test_inconsistent_separators_are_no_numbers() -> None:

@@ -18,6 +18,8 @@ def encode(value: Any) -> Any:
         return {str(k): encode(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [encode(v) for v in value]
+    if hasattr(value, "item") and hasattr(value, "dtype"):  # a number of NumPy's, without importing it
+        return encode(value.item())
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value

@@ -11,7 +11,10 @@ import os
 import shutil
 import tempfile
 import zipfile
+from contextlib import suppress
 from functools import cache
+from importlib import metadata
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +39,13 @@ class Cache:
         else:
             digest = hashlib.sha256(repr((version(), *key)).encode()).hexdigest()[:32]
             self.folder = Path(root) / digest
-            self.folder.mkdir(parents=True, exist_ok=True)
-            os.utime(self.folder)
-            _prune(Path(root), self.folder)
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                os.utime(self.folder)
+                _prune(Path(root), self.folder)
+            except OSError:  # no place to keep anything: a folder of this run alone
+                self._temporary = tempfile.TemporaryDirectory(prefix="trainloud-", ignore_cleanup_errors=True)
+                self.folder = Path(self._temporary.name)
 
     def close(self) -> None:
         if self._temporary is not None:
@@ -59,8 +66,9 @@ class Cache:
     def keep_arrays(self, name: str, arrays: dict[str, np.ndarray]) -> None:
         target = self.folder / f"{name}.npz"
         part = target.with_suffix(f".{os.getpid()}.part.npz")
-        np.savez(part, **arrays)  # type: ignore[arg-type]
-        part.replace(target)
+        with suppress(OSError):  # a full disk, or a folder that another process has pruned: it is not kept
+            np.savez(part, **arrays)  # type: ignore[arg-type]
+            part.replace(target)
 
     def json(self, name: str) -> Any:
         """The value kept under this name; None if there is none, or the file is broken."""
@@ -72,16 +80,22 @@ class Cache:
     def keep_json(self, name: str, value: Any) -> None:
         target = self.folder / f"{name}.json"
         part = target.with_suffix(f".{os.getpid()}.part.json")
-        part.write_text(json.dumps(value, allow_nan=False), encoding="utf-8")
-        part.replace(target)
+        with suppress(OSError):
+            part.write_text(json.dumps(value, allow_nan=False), encoding="utf-8")
+            part.replace(target)
 
 
 @cache
 def version() -> str:
-    """Digest of this room's source: what another version of the code has kept is not taken for its own."""
+    """Digest of this room's source, of the nouns' and of the libraries' versions: what another version of the code has
+    kept is not taken for its own."""
     digest = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(file.read_bytes())
+    for folder in (Path(__file__).parent, Path(__file__).parents[1] / "core"):
+        for file in sorted(folder.rglob("*.py")):
+            digest.update(file.read_bytes())
+    for library in ("numpy", "pyarrow", "pillow", "simplejpeg", "scikit-learn", "torch"):
+        with suppress(PackageNotFoundError):
+            digest.update(f"{library} {metadata.version(library)}".encode())
     return digest.hexdigest()[:16]
 
 

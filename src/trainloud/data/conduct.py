@@ -9,7 +9,7 @@ from trainloud.core.answer import Answer
 from trainloud.core.finding import Finding, unknown
 from trainloud.core.jsonable import decode, encode
 from trainloud.data.cache import Cache
-from trainloud.data.inspector import Entry, Inspector, answer, inspectors, judge, questions
+from trainloud.data.inspector import FAILED, Entry, Inspector, answer, inspectors, judge, questions
 from trainloud.data.measure import Tell
 from trainloud.data.survey import Survey
 
@@ -67,16 +67,17 @@ def _one(entry: Entry, survey: Survey, cache: Cache, done: Conducted) -> None:
     kept = cache.json(name)
     if isinstance(entry.item, Inspector):
         finding = decode(Finding, kept) if kept is not None else judge(entry, survey)
+        if kept is None and not finding.measured.startswith(FAILED):
+            cache.keep_json(name, encode(finding))
         done.answers.append(finding)
-        given: Finding | Answer = finding
-    else:
-        began = time.monotonic()
-        said = decode(Answer, kept) if kept is not None else answer(entry, survey)
-        said = said if kept is not None else replace(said, seconds=round(time.monotonic() - began, 2))
-        done.questions.append(said)
-        given = said
+        return
+    began = time.monotonic()
+    said = decode(Answer, kept) if kept is not None else answer(entry, survey)
     if kept is None:
-        cache.keep_json(name, encode(given))
+        said = replace(said, seconds=round(time.monotonic() - began, 2))
+        if not said.statement.startswith(FAILED):
+            cache.keep_json(name, encode(said))
+    done.questions.append(said)
 
 
 def _left_out(entry: Entry, done: Conducted) -> None:

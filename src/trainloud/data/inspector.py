@@ -12,6 +12,7 @@ from trainloud.core.inspection import Kind
 from trainloud.data.found import modules
 from trainloud.data.survey import Survey
 
+FAILED = "the inspector itself failed"  # begins an answer that is a defect of trainloud, and is never kept
 ALL_KINDS: tuple[Kind, ...] = ("images", "table", "text", "characters", "series")
 
 
@@ -84,7 +85,7 @@ def judge(entry: Entry, survey: Survey) -> Finding:
     try:
         found = item.judge(survey)
     except Exception as error:
-        found = unknown(f"the inspector itself failed: {type(error).__name__}: {error}")
+        found = unknown(f"{FAILED}: {type(error).__name__}: {error}")
     return declared(found, item.fault, item.severity, item.basis, entry.explanation.section("Remedy"))
 
 
@@ -95,6 +96,6 @@ def answer(entry: Entry, survey: Survey) -> Answer:
     try:
         found = item.ask(survey)
     except Exception as error:
-        why = f"the experiment itself failed: {type(error).__name__}: {error}"
+        why = f"{FAILED}: {type(error).__name__}: {error}"
         found = Answer(item.name, entry.explanation.question, "refused", why, "")
     return replace(found, name=item.name, question=found.question or entry.explanation.question)

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -57,8 +57,14 @@ class Showcase:
             pixels = survey.pixels(np.asarray(rows), SIDE) if self._left > 0 else ()
             return [self._priced(picture(p)) for p in pixels] or [{} for _ in rows]
         if survey.data.series is not None:
-            return [self._priced(line(survey.data.series(r))) for r in rows]
+            return [self._priced(self._line(survey.data.series, r)) for r in rows]
         return [{"text": survey.text_of(r)} for r in rows]
+
+    def _line(self, series: Callable[[int], np.ndarray], row: int) -> str:
+        try:
+            return line(series(row))
+        except (OSError, ValueError):  # one that cannot be read was told while measuring
+            return ""
 
     def _priced(self, uri: str) -> dict[str, str]:
         self._left -= len(uri)

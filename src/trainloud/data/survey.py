@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -110,7 +111,7 @@ class Survey:
             values = self.data.table.column(column)
             if not pa.types.is_dictionary(values.type):
                 if pa.types.is_floating(values.type):
-                    values = pa.chunked_array([pa.array([None if v != v else f"{v:g}" for v in values.to_numpy()])])
+                    values = pa.chunked_array([pa.array([None if v != v else f"{v:.15g}" for v in values.to_numpy()])])
                 values = pc.dictionary_encode(pc.cast(values, pa.string()))
             one = values.unify_dictionaries().combine_chunks()
             one = one.chunk(0) if isinstance(one, pa.ChunkedArray) else one
@@ -170,7 +171,7 @@ class Survey:
         """The example in words, shortened: its text, or its cells."""
         if self.data.text:
             return shorten(str(self.texts[int(row)].as_py() or ""))
-        cells = ((c, self.data.table.column(c)[int(row)].as_py()) for c in self.data.roles)
+        cells = ((c, self.data.table.column(c)[int(row)].as_py()) for c in islice(self.data.roles, TEXT_SHOWN // 3))
         return shorten(", ".join(f"{c}={_cell(v)}" for c, v in cells))
 
     def sample(self, limit: int, rows: np.ndarray | None = None) -> np.ndarray:
@@ -203,7 +204,7 @@ class Survey:
         from trainloud.data.measure.pictures import shrunk
 
         assert self.data.pictures is not None
-        return shrunk(self.data.pictures, rows, side, self.limits.workers)
+        return shrunk(self.data.pictures, rows, side, self.limits.workers, self.limits, self.data.name_of)
 
 
 def shorten(text: str, limit: int = TEXT_SHOWN) -> str:

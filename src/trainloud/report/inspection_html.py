@@ -175,9 +175,7 @@ def _distribution(axis: Axis) -> Distribution:
         lines.append(Line(split or "examples", xs, ys, style))
     title = f"{axis.name} ({axis.unit})" if axis.unit else axis.name
     figure = (
-        chart(
-            lines, f"{axis.name}{unit}", f"{axis.name}{unit}", "share", width=WIDTH, height=HEIGHT, log=False, span=FULL
-        )
+        chart(lines, title, title, "share", width=WIDTH, height=HEIGHT, log=False, span=FULL)
         if lines and len(axis.edges) > 2
         else None
     )

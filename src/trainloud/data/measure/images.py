@@ -69,13 +69,15 @@ def measure(data: Dataset, limits: Limits, cache: Cache, tell: Tell) -> Measured
     assert data.pictures is not None
     n = len(data)
     thumbs, fresh = _thumbs(cache.path("thumbs.npy"), n)
+    for left in cache.folder.glob("pictures-*.npz") if fresh else ():
+        left.unlink(missing_ok=True)  # of thumbnails that are gone
     pieces: list[Piece] = []
     with quiet_pillow():
         worker = _Worker(data, limits, thumbs)
         for start in range(0, n, CHUNK):
             rows = np.arange(start, min(start + CHUNK, n))
             name = f"pictures-{start // CHUNK:06d}"
-            piece = None if fresh else Piece.of(cache.arrays(name), len(rows))
+            piece = Piece.of(cache.arrays(name), len(rows))
             if piece is None:
                 piece = _chunk(worker, rows, limits.workers, n, tell)
                 _flush(thumbs)

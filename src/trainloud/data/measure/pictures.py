@@ -75,11 +75,17 @@ def blocks(rows: np.ndarray, workers: int, work: Callable[[np.ndarray], T]) -> I
 
 
 def shrunk(
-    pictures: Pictures, rows: np.ndarray, side: int, workers: int = 1, limits: Limits | None = None
+    pictures: Pictures,
+    rows: np.ndarray,
+    side: int,
+    workers: int = 1,
+    limits: Limits | None = None,
+    name_of: Callable[[int], str] = lambda row: "",
 ) -> np.ndarray:
     """(m, side, side, 3) uint8 of these rows: aspect kept, upright, centred on mid grey, zeros where undecodable.
 
-    Pictures less than half as large are enlarged by a whole number.
+    Pictures less than half as large are enlarged by a whole number. `name_of` a row tells forms that have no first word
+    (TGA, PCX) by their suffix.
     """
     rows = np.asarray(rows, np.int64)
     out: np.ndarray = np.zeros((len(rows), side, side, 3), np.uint8)
@@ -87,7 +93,10 @@ def shrunk(
     levels = levels_of(pictures, most)
 
     def work(places: np.ndarray) -> None:
-        found = [small(read(pictures, int(rows[i]), "", most, max(side, 64))[0], levels, side) for i in places]
+        found = [
+            small(read(pictures, int(rows[i]), name_of(int(rows[i])), most, max(side, 64))[0], levels, side)
+            for i in places
+        ]
         for group, stack in by_shape(found):
             out[places[group]] = framed(stack, side)
 

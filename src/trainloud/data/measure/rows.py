@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trainloud.data.methods.columns import encoded
+from trainloud.data.methods.spans import mix
 from trainloud.data.survey import Survey
 
 BLOCK = 1 << 16  # rows at a time, so that the intermediates stay in the processor's cache
 MISSING = np.uint64(0x9E3779B97F4A7C15)
-FIRST, SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 LANES = np.uint64(0xD1342543DE82EF95), np.uint64(0xAF251AF3B0F025B5)
 
 
@@ -27,7 +27,7 @@ def row_digests(survey: Survey, columns: Sequence[str]) -> np.ndarray:
             absorb(state[:, part], cells[part])
     for lane in state:
         for at in range(0, len(lane), BLOCK):
-            lane[at : at + BLOCK] = mixed(lane[at : at + BLOCK])
+            lane[at : at + BLOCK] = mix(lane[at : at + BLOCK])
     state[0][(state == 0).all(axis=0)] = 1
     return np.ascontiguousarray(state.T)
 
@@ -48,7 +48,7 @@ def cell_digests(survey: Survey, column: str) -> np.ndarray:
         bits = np.ascontiguousarray(values + 0.0).view(np.uint64)  # -0.0 + 0.0 is 0.0
         cells: np.ndarray = np.empty(len(bits), np.uint64)
         for at in range(0, len(bits), BLOCK):
-            cells[at : at + BLOCK] = mixed(bits[at : at + BLOCK])
+            cells[at : at + BLOCK] = mix(bits[at : at + BLOCK])
         cells[np.isnan(values)] = MISSING
         return cells
     codes, words = encoded(survey, column)
@@ -62,13 +62,3 @@ def word_digests(words: pa.Array) -> np.ndarray:
     raw = pc.cast(words, pa.large_binary() if pa.types.is_large_string(words.type) else pa.binary()).to_pylist()
     joined = b"".join(hashlib.blake2b(w or b"", digest_size=8).digest() for w in raw)
     return np.frombuffer(joined, "<u8").astype(np.uint64)
-
-
-def mixed(bits: np.ndarray) -> np.ndarray:
-    """A one-to-one scrambling of 64 bits: the finaliser of SplitMix64 (Steele, Lea, Flood 2014, figure 16)."""
-    bits = bits ^ (bits >> np.uint64(30))
-    bits *= FIRST
-    bits ^= bits >> np.uint64(27)
-    bits *= SECOND
-    bits ^= bits >> np.uint64(31)
-    return bits

@@ -54,9 +54,10 @@ def ruled(tried: Sequence[Step]) -> Verdict:
     return "no" if all(s.kept.ruling == "needed" for s in tried) else "undecided"
 
 
-def opposite(verdict: Verdict) -> Verdict:
-    turned: dict[Verdict, Verdict] = {"yes": "no", "no": "yes"}
-    return turned.get(verdict, verdict)
+def matters(kept: Kept) -> Verdict:
+    """yes: what was taken away is needed; no: it is not."""
+    turned: dict[str, Verdict] = {"needed": "yes", "not needed": "no"}
+    return turned.get(kept.ruling, "undecided")
 
 
 def points(whole: Trial | None, tried: Sequence[Step], at: float | None = None) -> tuple[Point, ...]:
@@ -79,6 +80,39 @@ def evidence(found: Bench, tried: Sequence[Step]) -> dict[str, object]:
         "features": {s.words: s.trial.width for s in tried},
         "kept": {s.words: [round(v, 4) for v in (s.kept.value, s.kept.low, s.kept.high)] for s in tried},
     }
+
+
+def told(
+    found: Bench,
+    whole: Trial,
+    tried: Sequence[Step],
+    shown: Step | None,
+    words: tuple[Verdict, str, str],
+    axis: str,
+    foretold: Sequence[Prediction],
+    at: float | None = None,
+) -> Answer:
+    """The answer of an experiment in retention. `shown` is the condition that decides, `words` are verdict, statement
+    and what follows, `axis` says what the conditions run over and `at` where the data as it is lies on it."""
+    verdict, said, follows = words
+    return Answer(
+        name="",
+        question="",
+        verdict=verdict,
+        statement=said[:1].upper() + said[1:],
+        follows=follows,
+        value=shown.kept.value if shown else None,
+        low=shown.kept.low if shown else None,
+        high=shown.kept.high if shown else None,
+        unit=UNIT,
+        points=points(whole, tried, at),
+        axis=axis,
+        metric=found.metric,
+        chance=found.chance,
+        whole=whole.value,
+        predictions=tuple(foretold),
+        evidence=evidence(found, tried),
+    )
 
 
 def points_of(change: Kept, metric: str) -> str:

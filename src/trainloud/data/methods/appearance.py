@@ -6,6 +6,7 @@ deterministic.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -54,7 +55,7 @@ def _view(survey: Survey) -> View:
     largest = min(native, LARGEST)
     found = bench(survey, min(ROWS, survey.limits.probe_rows, survey.limits.rows(3 * largest * largest)))
     sides = sorted({largest, *(s for s in (SIDE, 2 * SIDE) if s < largest)})
-    trials = [looked(found, side, lambda s=side: pictures(survey, found.rows, s)) for side in sides]
+    trials = [looked(found, side, partial(pictures, survey, found.rows, side)) for side in sides]
     best = found.require(max(trials, key=lambda t: t.value))
     i = next(i for i, t in enumerate(trials) if t is best or found.kept(t, best).ruling != "needed")
     return View(found, pictures(survey, found.rows, sides[i]), native, found.require(trials[i]))
@@ -239,13 +240,13 @@ def warped(
 ) -> np.ndarray:
     """Each picture moved by so many pixels, then enlarged by `factor` about its middle; edges are repeated, or with
     `ring` what leaves at one edge enters at the other."""
-    factor = np.broadcast_to(np.asarray(factor, np.float32), (len(x),))
+    factors: np.ndarray = np.broadcast_to(np.asarray(factor, np.float32), (len(x),))
     out = np.empty_like(x, dtype=np.float32)
     step = 512
     for a in range(0, len(x), step):
         part = slice(a, a + step)
-        rows = _interpolation(x.shape[1], down[part], factor[part], ring)
-        columns = _interpolation(x.shape[2], right[part], factor[part], ring)
+        rows = _interpolation(x.shape[1], down[part], factors[part], ring)
+        columns = _interpolation(x.shape[2], right[part], factors[part], ring)
         n, h, w, c = x[part].shape
         tall = np.matmul(rows, x[part].reshape(n, h, w * c).astype(np.float32)).reshape(n, h, w, c)
         out[part] = np.matmul(columns[:, None], tall)
@@ -298,30 +299,24 @@ class Axis:
 
     name: str
     change: Change
-    words: str
-    """What is done to take it away, for the person who preprocesses."""
+    remedy: str
     ingredient: str
-    needs_colour: bool = False
     part_of: str = ""
-    """Another axis that takes this one away too: where that may go, this one need not be asked about."""
+    """See `Form`."""
 
 
+_MEAN, _COLOUR, _SIZE = "brightness and contrast", "colour", "size"
 AXES = (
-    Axis(
-        "brightness and contrast", even_contrast, "give every picture the same mean and deviation",
-        "preprocessing=even-contrast",
-    ),
-    Axis(
-        "brightness", even_brightness, "give every picture the same mean", "preprocessing=even-brightness",
-        part_of="brightness and contrast",
-    ),
-    Axis("colour", grey, "turn the pictures grey", "preprocessing=grey", True),
-    Axis("colour cast", even_cast, "balance the colours of every picture", "preprocessing=white-balance", True, "colour"),
-    Axis("size", one_size, "centre the content and bring it to one size", "preprocessing=one-size"),
-    Axis("position", centred, "centre the content", "preprocessing=centred", part_of="size"),
+    Axis(_MEAN, even_contrast, "give every picture the same mean and deviation", "preprocessing=even-contrast"),
+    Axis("brightness", even_brightness, "give every picture the same mean", "preprocessing=even-brightness", _MEAN),
+    Axis(_COLOUR, grey, "turn the pictures grey", "preprocessing=grey"),
+    Axis("colour cast", even_cast, "balance the colours of every picture", "preprocessing=white-balance", _COLOUR),
+    Axis(_SIZE, one_size, "centre the content and bring it to one size", "preprocessing=one-size"),
+    Axis("position", centred, "centre the content", "preprocessing=centred", _SIZE),
     Axis("margin", cropped, "crop an eighth of the side at each edge", "preprocessing=cropped-margin"),
-    Axis("left and right", one_side, "mirror pictures so that their content lies on one side", "preprocessing=one-side"),
-)  # fmt: skip
+    Axis("left and right", one_side, "mirror pictures so that content lies on one side", "preprocessing=one-side"),
+)
+COLOURED = (grey, even_cast)  # changes that need colours
 FITTED: tuple[tuple[str, Change], ...] = (  # taken away one after the other
     ("brightness", even_brightness),
     ("colour cast", even_cast),
@@ -333,7 +328,7 @@ FITTED: tuple[tuple[str, Change], ...] = (  # taken away one after the other
 
 def axes_of(images: np.ndarray) -> list[Axis]:
     """The axes that these pictures can vary along."""
-    return [a for a in AXES if images.shape[3] == 3 or not a.needs_colour]
+    return [a for a in AXES if images.shape[3] == 3 or a.change not in COLOURED]
 
 
 def spread(x: np.ndarray) -> float:

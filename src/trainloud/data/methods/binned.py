@@ -201,11 +201,6 @@ class Tallied:
         return int(np.take_along_axis(self.sums, best[..., None], axis=2).sum())
 
     @property
-    def constant_hits(self) -> int:
-        """Rows of the most frequent class: what the best constant reaches."""
-        return int(self.sums.sum(axis=(0, 1)).max())
-
-    @property
     def rows(self) -> int:
         return int(self.sums[..., 0].sum() if self.is_number else self.sums.sum())
 

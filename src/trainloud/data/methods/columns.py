@@ -16,6 +16,11 @@ LOOKED_AT = 20_000  # columns that an inspector looks at; of more, this many eve
 ENDS = 16  # distinct values kept of each end of a column
 COMMON = 4  # most frequent values kept
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+# What pandas' read_csv takes for missing unasked (`na_values`, pandas 2.2); pyarrow and R take the usual ones of them.
+KNOWN_MISSING = frozenset(
+    ["#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"]
+    + ["NULL", "NaN", "None", "n/a", "nan", "null"]
+)
 DECIMALS = 6  # places after the point that are tried
 
 

@@ -44,7 +44,7 @@ def resized(images: np.ndarray, side: int) -> np.ndarray:
     out = np.empty((len(images), side, side, images.shape[3]), np.float32)
     step = max(1, (32 << 20) // (images[:1].size * 4))
     for a in range(0, len(images), step):
-        part = images[a : a + step].astype(np.float32)
+        part: np.ndarray = images[a : a + step].astype(np.float32)
         wide = np.matmul(rows, part.reshape(len(part), part.shape[1], -1)).reshape(len(part), side, *part.shape[2:])
         out[a : a + step] = np.matmul(columns, wide)
     return out
@@ -112,7 +112,7 @@ def pooled(images: np.ndarray, bank: Bank, grid: int = GRID) -> np.ndarray:
     out = np.empty((len(images), 2, *cells, count), np.float32)
     step = max(1, BLOCK // (extent[0] * extent[1] * len(weight) * 4))
     for a in range(0, len(images), step):
-        block = images[a : a + step].astype(np.float32)
+        block: np.ndarray = images[a : a + step].astype(np.float32)
         patches, rows, columns = _unrolled(block, bank.side, bank.stride)
         response = (patches @ weight).reshape(-1, rows, columns, count)
         if bank.side > 1:
@@ -137,8 +137,10 @@ def _contrast(images: np.ndarray, bank: Bank) -> np.ndarray:
 
 def _boxes(x: np.ndarray, bank: Bank) -> np.ndarray:
     """Sums of (n, h, w) over the patches of a bank."""
-    tall = sum(x[:, i : x.shape[1] - bank.side + 1 + i] for i in range(bank.side))[:, :: bank.stride]
-    return sum(tall[:, :, i : tall.shape[2] - bank.side + 1 + i] for i in range(bank.side))[:, :, :: bank.stride]
+    for axis in (1, 2):
+        count = x.shape[axis] - bank.side + 1
+        x = np.sum([np.take(x, range(i, i + count, bank.stride), axis) for i in range(bank.side)], axis=0)
+    return x
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,7 @@ class Kernel:
         rng = np.random.default_rng(seed)
         x = x.reshape(len(x), -1).astype(np.float32)
         middle = x.mean(axis=0)
-        basis = np.eye(x.shape[1], dtype=np.float32)
+        basis: np.ndarray = np.eye(x.shape[1], dtype=np.float32)
         if x.shape[1] > components:
             few = x[np.sort(rng.choice(len(x), min(len(x), 5000), replace=False))] - middle
             basis = np.linalg.eigh(few.T @ few)[1][:, ::-1][:, :components]

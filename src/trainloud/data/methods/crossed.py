@@ -15,6 +15,7 @@ from trainloud.data.methods.binned import Bins, bins_of, tally_classes, tally_nu
 from trainloud.data.methods.columns import looked_at
 from trainloud.data.methods.convolution import Kernel
 from trainloud.data.methods.retention import Bench, Refused, Trial, bench
+from trainloud.data.methods.ridge import cross_fitted, standardised
 from trainloud.data.methods.statistics import midranks
 from trainloud.data.survey import SEED, Survey
 
@@ -76,7 +77,7 @@ class Sheet:
         above or not below it for a number, equal to it for a word."""
         rng = np.random.default_rng(SEED)
         usable = [i for i, c in enumerate(self.bins.columns) if c.size > 1]
-        out = np.ones((len(self.bench), count), bool)
+        out: np.ndarray = np.ones((len(self.bench), count), bool)
         for k in range(count if usable else 0):
             row = rng.integers(len(self.bench))
             for i in rng.choice(usable, min(orders[k % len(orders)], len(usable)), replace=False):
@@ -121,7 +122,7 @@ def _sheet(survey: Survey) -> Sheet:
 def coded(survey: Survey, found: Bench, names: Sequence[str], bins: int, exact: bool = True) -> Sheet:
     """The columns in so many bins; numbers keep their exact rank, or are known by their bin only."""
     made = bins_of(survey, names, found.rows, bins)
-    ranks = []
+    ranks: list[np.ndarray | None] = []
     for name, column in zip(names, made.columns, strict=True):
         if survey.data.roles[name] not in ("number", "time"):
             ranks.append(None)
@@ -150,3 +151,14 @@ def _strongest(survey: Survey, found: Bench, names: Sequence[str]) -> tuple[str,
             told.append(tally_number(column, found.y[:, 0].astype(np.float64), found.folds).explained)
     kept = np.sort(np.argsort(-np.nan_to_num(np.array(told), nan=-np.inf), kind="stable")[:MOST])
     return tuple(names[i] for i in kept)
+
+
+def by_effect(made: Sheet) -> list[str]:
+    """Columns by the variance of what each adds to the additive fit, smallest first."""
+    blocks = [made.block(i) for i in range(len(made.names))]
+    x = standardised(np.concatenate(blocks, axis=1))
+    weights = np.mean(cross_fitted(x, made.bench.y, made.bench.folds, made.bench.weight).weights, axis=0)
+    ends = np.cumsum([b.shape[1] for b in blocks]).tolist()
+    spans = [slice(e - b.shape[1], e) for b, e in zip(blocks, ends, strict=True)]
+    effects = [float((x[:, at] @ weights[at]).var(axis=0).sum()) for at in spans]
+    return [made.names[i] for i in np.argsort(effects, kind="stable")]

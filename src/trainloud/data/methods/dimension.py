@@ -1,6 +1,8 @@
 """How many directions data varies in."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -61,15 +63,19 @@ def two_nearest(x: np.ndarray) -> list[Dimension]:
             break
         value = _exponent(ratio)
         draws = [_exponent(ratio[rng.integers(0, len(ratio), len(ratio))]) for _ in range(REPEATS)]
-        low, high = np.quantile(draws, (0.025, 0.975))
-        found.append(Dimension(len(rows), value, float(low), float(high)))
+        found.append(Dimension(len(rows), value, *ends_of(draws)))
     return found
+
+
+def ends_of(draws: Sequence[float]) -> tuple[float, float]:
+    """The middle 95 % of the draws of a bootstrap."""
+    return float(np.quantile(draws, 0.025)), float(np.quantile(draws, 0.975))
 
 
 def steady(found: list[Dimension]) -> tuple[float, float, float]:
     """The estimate that stays when the rows become fewer, and the ends of its interval and of the next one's: noise at
     the finest scale is left behind. The last estimate where none stays."""
-    for at, after in zip(found[:-1], found[1:], strict=True):
+    for at, after in pairwise(found):
         if abs(after.value - at.value) <= STEADY * at.value:
             return at.value, min(at.low, after.low), max(at.high, after.high)
     return found[-1].value, found[-1].low, found[-1].high

@@ -1,9 +1,9 @@
 """A stream of characters as n-grams see it: bits a character against how far back they look.
 
-Interpolated absolute discounting (Ney, Essen, Kneser 1994, "On structuring probabilistic dependences in stochastic
-language modelling", section 3; Chen and Goodman 1999 compare it), counted on seven eighths of the stream and
-measured on the rest; and a cache, which counts again what followed the same last characters shortly before (Kuhn and De Mori 1990,
-"A Cache-Based Natural Language Model"), for what lies beyond the reach of any n-gram.
+Interpolated discounting, with three discounts (Chen and Goodman 1999, "An empirical study of smoothing techniques for
+language modeling", section 2.7 and equation 26), counted on seven eighths of the stream and measured on the rest; and a
+cache, which counts again what followed the same last characters shortly before (Kuhn and De Mori 1990, "A Cache-Based
+Natural Language Model"), for what lies beyond the reach of any n-gram.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from trainloud.core.answer import Answer, Point, Prediction, Verdict
 from trainloud.data.methods.retention import CLEAR, Kept, Refused, retained, spread_of
 from trainloud.data.survey import SEED, Survey
 
@@ -24,6 +25,7 @@ HELD = 8  # one run of so many is measured
 ORDERS = 8  # characters back at most
 NEAR = 4  # characters that must agree for the cache to take a place as alike
 WEIGHTS = (0.5, 1.0, 2.0, 4.0, 8.0)  # alike places for which the cache counts as much as the n-gram; the best is taken
+BITS = "bits a character"
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -75,12 +77,12 @@ def _stream(survey: Survey) -> Stream:
     points = np.frombuffer(joined.encode("utf-32-le"), np.uint32)
     known, x, counts = np.unique(points, return_inverse=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")
-    number = np.empty(len(order), np.int64)
+    number: np.ndarray = np.empty(len(order), np.int64)
     number[order] = np.arange(len(order))
     if len(x) < FEWEST or len(known) < 2:
         raise Refused(f"{len(x):,} characters with {len(known)} symbols are too few to count; it takes {FEWEST:,}")
     size = np.array([len(s or "") + 1 for s in said], np.int64)
-    row = np.repeat(np.arange(len(said)), size)[: len(x)]
+    row: np.ndarray = np.repeat(np.arange(len(said)), size)[: len(x)]
     place = np.arange(len(x)) - (np.cumsum(size) - size)[row]
     run, held = _runs(said, row, len(x), min(RUN, max(len(x) // RUNS, 10)))
     at = np.flatnonzero(held)
@@ -93,10 +95,11 @@ def _stream(survey: Survey) -> Stream:
 def _runs(said: Sequence[str | None], row: np.ndarray, count: int, length: int) -> tuple[np.ndarray, np.ndarray]:
     """(t,) run of each character and (t,) whether it is measured. Equal rows lie on one side."""
     first: dict[str, int] = {}
-    begins = np.searchsorted(row, np.arange(len(said)))
+    size = np.bincount(row, minlength=len(said))
+    begins = np.cumsum(size) - size
     own = np.array([first.setdefault(s or "", i) for i, s in enumerate(said)])
     of_row = begins[np.minimum(own, row[-1])] // length
-    long = np.bincount(row, minlength=len(said)) > length
+    long = size > length
     run = np.where(long[row], np.arange(count) // length, of_row[row])
     runs = int(run.max()) + 1
     taken = np.random.default_rng(SEED).permutation(runs) % HELD == 0
@@ -113,13 +116,13 @@ def grams(
     """
     shown = np.arange(len(found.symbols)) if seen is None else seen
     look = (shown[found.x] + 1).astype(np.uint64)
-    key = np.zeros(len(found.x), np.uint64)
+    key: np.ndarray = np.zeros(len(found.x), np.uint64)
     chance = np.full(len(found.held), 1 / len(found.symbols))
     out, factor = [], np.uint64(1)
     for order in range(orders + 1):
         if order:
             factor = _times(factor, _BASE)
-            past = np.zeros(len(key), np.uint64)
+            past: np.ndarray = np.zeros(len(key), np.uint64)
             past[order:] = look[:-order]
             key = key + past * factor
             if order == 1 and extra is not None:
@@ -172,7 +175,7 @@ def _found(sorted_keys: np.ndarray, keys: np.ndarray) -> tuple[np.ndarray, np.nd
 
 def cached(found: Stream, base: np.ndarray, reach: int) -> np.ndarray:
     """(h,) probability of `base` mixed with what followed the same NEAR characters among the last `reach`."""
-    key = np.zeros(len(found.x), np.uint64)
+    key: np.ndarray = np.zeros(len(found.x), np.uint64)
     factor = np.uint64(1)
     for back in range(1, NEAR + 1):
         factor = _times(factor, _BASE)
@@ -248,3 +251,35 @@ def measured(survey: Survey) -> tuple[Measure, list[Spelled]]:
 
 def _back(order: int) -> str:
     return f"{order} character{'' if order == 1 else 's'} before" if order else "single characters, nothing before"
+
+
+def answered(
+    measure: Measure,
+    decides: Kept,
+    words: tuple[Verdict, str, str],
+    models: Sequence[tuple[Spelled, float | None]],
+    whole: Spelled,
+    axis: str,
+    foretold: Sequence[Prediction],
+) -> Answer:
+    """The answer of an experiment in bits a character. `words` are verdict, statement and what follows, `models` all
+    that were measured with their place on the axis."""
+    verdict, said, follows = words
+    return Answer(
+        name="",
+        question="",
+        verdict=verdict,
+        statement=said,
+        follows=follows,
+        value=decides.value,
+        low=decides.low,
+        high=decides.high,
+        unit="share of the bits saved by the past",
+        points=tuple(Point(m.name, b.value, b.low, b.high, at) for m, at in models for b in (measure.bits(m),)),
+        axis=axis,
+        metric=BITS,
+        chance=measure.single.bits,
+        whole=whole.bits,
+        predictions=tuple(foretold),
+        evidence={"characters": len(measure.found.x), "measured": len(measure.found.held)},
+    )

@@ -43,8 +43,11 @@ class Labelled:
 
 def labelled(survey: Survey, limit: int = ROWS) -> Labelled | None:
     """At most `limit` labelled training rows; None without two classes of FEWEST rows each."""
-    if survey.labels is None:
-        return None
+    return survey.once(("labelled", limit), lambda: _labelled(survey, limit)) if survey.labels is not None else None
+
+
+def _labelled(survey: Survey, limit: int) -> Labelled | None:
+    assert survey.labels is not None
     codes, names = survey.labels
     rows = survey.sample(limit, np.flatnonzero(survey.training & (codes >= 0)))
     counts = np.bincount(codes[rows], minlength=len(names)) if len(rows) else np.zeros(1, int)

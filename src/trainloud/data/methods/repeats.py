@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from trainloud.data.methods.groups import equal_groups
+from trainloud.data.methods.spans import mix
 from trainloud.data.survey import SEED, Measured, Survey
 
 SHORT = 40  # characters: shorter messages ("ok", names) are written twice without being copied
@@ -126,9 +127,7 @@ def _chance(survey: Survey, across: bool) -> Chance:
 
 def _own(cells: np.ndarray, place: int) -> np.ndarray:
     """Digests of a column's cells that differ from those of equal cells in another column."""
-    from trainloud.data.measure.rows import mixed
-
-    return mixed(cells + np.uint64(2 * place + 1))
+    return mix(cells + np.uint64(2 * place + 1))
 
 
 def _sampled(survey: Survey, columns: Sequence[str]) -> Survey:

@@ -237,7 +237,7 @@ def _folds(group: np.ndarray, codes: np.ndarray | None) -> np.ndarray:
     order = np.random.default_rng(SEED).permutation(len(first))
     if codes is not None:
         order = order[np.argsort(codes[first[order]], kind="stable")]
-    fold = np.empty(len(first), np.int64)
+    fold: np.ndarray = np.empty(len(first), np.int64)
     fold[order] = np.arange(len(first)) % FOLDS
     return fold[group]
 

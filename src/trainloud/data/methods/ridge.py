@@ -1,6 +1,8 @@
 """Ridge regression in closed form, every row predicted by a fit that has not seen its fold."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -45,7 +47,7 @@ def cross_fitted(x: np.ndarray, y: np.ndarray, folds: np.ndarray, weight: np.nda
     `FACTOR`. Folds are numbered from 0. Solved in the primal for d <= n, in the dual otherwise: O(n d min(n, d)).
     """
     order = np.argsort(folds, kind="stable")
-    cuts = np.searchsorted(folds[order], np.arange(int(folds.max()) + 2))
+    cuts = np.concatenate([[0], np.cumsum(np.bincount(folds))])
     x = np.ascontiguousarray(x[order], np.float32)
     root = np.ones((len(x), 1), np.float32) if weight is None else np.sqrt(weight[order, None], dtype=np.float32)
     y = np.asarray(y[order], np.float32)
@@ -65,7 +67,7 @@ class _Primal:
 
     def __init__(self, x: np.ndarray, y: np.ndarray, root: np.ndarray, cuts: np.ndarray):
         self.x = x
-        parts = [(x[a:b] * root[a:b], y[a:b] * root[a:b]) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+        parts = [(x[a:b] * root[a:b], y[a:b] * root[a:b]) for a, b in pairwise(cuts.tolist())]
         self.grams = [p.T @ p for p, _ in parts]
         self.rights = [p.T @ q for p, q in parts]
         self.gram = np.sum(self.grams, axis=0, dtype=np.float32)
@@ -107,7 +109,7 @@ def _error(solve: "_Primal | _Dual", y: np.ndarray, root: np.ndarray, cuts: np.n
     return total / max(rows, 1)
 
 
-def _downhill(error) -> float:  # type: ignore[no-untyped-def]
+def _downhill(error: Callable[[float], float]) -> float:
     """The penalty at the bottom, from START by factors."""
     best, lowest = START, error(START)
     for step in (FACTOR, 1 / FACTOR):

@@ -182,10 +182,17 @@ def tempo_free(seen: Courses) -> Courses:
     return replace(seen, x=resampled(seen, length), lengths=np.full(len(seen.x), length))
 
 
-def without(seen: Courses, channel: str) -> Courses:
+def lacking(seen: Courses, channel: str) -> Courses:
     """Without one of several channels."""
     kept = [i for i, n in enumerate(seen.names) if n != channel]
     return replace(seen, x=seen.x[:, kept], names=tuple(seen.names[i] for i in kept))
+
+
+def share_gone(seen: Courses, changed: Courses) -> float:
+    """Share of the variance over series that a change took away; by the mean step where the length changed."""
+    before, after = (float(s.x.reshape(len(s.x), -1).var(axis=0, dtype=np.float64).sum()) for s in (seen, changed))
+    after *= seen.x.shape[2] / changed.x.shape[2]
+    return max(1 - after / before, 0.0) if before > 0 else 0.0
 
 
 def from_last(seen: Courses) -> Courses:
@@ -265,7 +272,7 @@ def _kernels(rng: np.random.Generator, channels: int, taps: int, count: int) -> 
 
 def _windows(x: np.ndarray, taps: int, dilation: int) -> np.ndarray:
     """(n, steps, taps * channels): around each step, zeros beyond the ends."""
-    n, channels, steps = x.shape
+    steps = x.shape[2]
     before = (taps - 1) * dilation // 2
     padded = np.pad(x.transpose(0, 2, 1), ((0, 0), (before, (taps - 1) * dilation - before), (0, 0)))
     taken = [padded[:, i * dilation : i * dilation + steps] for i in range(taps)]
@@ -316,7 +323,7 @@ def _history(survey: Survey) -> Courses:
     columns = [target, *(survey.number(c)[order] for c in names)]
     at = last[:, None] + np.arange(-history + 1, 1)
     x = np.stack([c[at] for c in columns], axis=1).astype(np.float32)
-    place = np.arange(len(last)) * min(FOLDED, len(last)) // len(last)
+    place: np.ndarray = np.arange(len(last)) * min(FOLDED, len(last)) // len(last)
     y = ((change - change.mean()) / change.std()).astype(np.float32)[:, None]
     found = Bench(order[last], y, None, place, "R squared of the next change")
     return _shaped(found, x, np.full(len(last), history), names=(survey.target, *names))

@@ -50,8 +50,8 @@ class Words:
     @cached_property
     def place(self) -> np.ndarray:
         """(t,) int64 place of each token in its text, from 0."""
-        first = np.searchsorted(self.text, np.arange(self.texts))
-        return np.arange(len(self.text)) - first[self.text]
+        first = np.cumsum(self.lengths) - self.lengths
+        return np.asarray(np.arange(len(self.text)) - first[self.text])
 
     @cached_property
     def lengths(self) -> np.ndarray:
@@ -73,7 +73,7 @@ class Words:
     def known(self, count: int) -> "Words":
         """Only the `count` most frequent spellings are told apart."""
         counts = np.bincount(self.form[self.form >= 0], minlength=len(self.forms))
-        rank = np.empty(len(counts), np.int64)
+        rank: np.ndarray = np.empty(len(counts), np.int64)
         rank[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
         return replace(self, form=np.where((self.form >= 0) & (rank[self.form] < count), self.form, -1))
 
@@ -110,7 +110,7 @@ def tokens(survey: Survey, rows: np.ndarray) -> Words:
     """Words, ideographs and signs of the texts of these rows, the first LONGEST of each."""
     numbers: dict[str, int] = {}
     text, form = [], []
-    for i, said in enumerate(survey.texts.take(pa.array(rows)).to_pylist()):
+    for said in survey.texts.take(pa.array(rows)).to_pylist():
         found = TOKEN.findall((said or "")[:CHARACTERS])[:LONGEST]
         form += [numbers.setdefault(f, len(numbers)) for f in found]
         text.append(len(found))
@@ -143,7 +143,7 @@ def _once(text: np.ndarray, feature: np.ndarray) -> tuple[np.ndarray, np.ndarray
 def _pairs(words: Words) -> tuple[np.ndarray, np.ndarray]:
     """Frequent words in their order, at most APART tokens apart."""
     counts = np.bincount(words.lower[words.lower >= 0], minlength=1)
-    frequent = np.zeros(len(counts), bool)
+    frequent: np.ndarray = np.zeros(len(counts), bool)
     frequent[np.argsort(-counts, kind="stable")[:FREQUENT]] = True
     at = np.flatnonzero((words.lower >= 0) & frequent[words.lower])
     texts, features = [], []
@@ -160,9 +160,9 @@ def _pieces(words: Words) -> tuple[np.ndarray, np.ndarray]:
     keys, sizes = [], []
     for form in words.forms:
         marked = f"<{form.lower()[:40]}>"
-        found = [marked[i : i + 3] for i in range(len(marked) - 2)]
-        keys += [(ord(a) << 42) ^ (ord(b) << 21) ^ ord(c) for a, b, c in found]
-        sizes.append(len(found))
+        points = [ord(c) for c in marked]
+        keys += [(a << 42) ^ (b << 21) ^ c for a, b, c in zip(points, points[1:], points[2:], strict=False)]
+        sizes.append(len(points) - 2)
     ends = np.cumsum(sizes) if sizes else np.zeros(1, np.int64)
     told = words.form >= 0
     text, form = words.text[told], words.form[told]

@@ -15,30 +15,30 @@ against resolution; Ethayarajh, Choi, Swayamdipta 2022 for usable information.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
-from trainloud.core.answer import Answer, Point, Verdict
+from trainloud.core.answer import Answer
 from trainloud.data.inspector import Question
 from trainloud.data.methods.answers import (
-    UNIT,
     Step,
     by_kind,
     evidence,
     lost,
-    opposite,
+    matters,
     points,
     points_of,
     predicted,
-    ruled,
     step,
+    told,
 )
 from trainloud.data.methods.appearance import LARGEST, looked, pictures, view
 from trainloud.data.methods.convolution import resized
-from trainloud.data.methods.crossed import coded, sheet
-from trainloud.data.methods.grams import Spelled, grams, measured
+from trainloud.data.methods.crossed import Sheet, coded, sheet
+from trainloud.data.methods.grams import BITS, Spelled, answered, grams, measured
 from trainloud.data.methods.retention import Bench, Refused, Trial
-from trainloud.data.methods.rocket import averaged, blurred, courses, latest, see
+from trainloud.data.methods.rocket import Courses, averaged, blurred, courses, latest, see
 from trainloud.data.methods.words import read, words_of
 from trainloud.data.survey import SIDE, Survey
 
@@ -66,8 +66,10 @@ def coarser(
     found: Bench, whole: Trial, tried: Sequence[Step], said: str, axis: str, ingredient: str, full: float, gain: str
 ) -> Answer:
     """The answer of a curve from fine to coarse. `said` names the data as it is, `gain` what the knee saves."""
+    if not tried:
+        raise Refused(f"{said} cannot be made coarser")
     at = knee(tried)
-    verdict = opposite(ruled(tried[:1])) if tried else "undecided"
+    verdict = matters(tried[0].kept)
     shown = at or tried[0]
     change = found.change(shown.trial, whole)
     words = f"{said} ({found.metric} {whole.value:.3f}, best constant {found.chance:.3f}, {len(found):,} examples)"
@@ -82,12 +84,8 @@ def coarser(
     else:
         statement = f"{shown.words} keep {shown.kept} of what the probe tells from {words}: the interval holds both."
         follows = f"Keep {said} for results, and take {shown.words} for quick experiments only."
-    return Answer(
-        "", "", verdict, statement[:1].upper() + statement[1:], follows, shown.kept.value, shown.kept.low,
-        shown.kept.high, UNIT, points(whole, [*tried][::-1], full), axis, found.metric, found.chance, whole.value,
-        (predicted(f"{ingredient}={shown.at:g}", found.metric, change),) if shown.at is not None else (),
-        evidence(found, tried) | {"knee": at.at if at is not None else None},
-    )  # fmt: skip
+    foretold = [predicted(f"{ingredient}={shown.at:g}", found.metric, change)]
+    return told(found, whole, [*tried][::-1], shown, (verdict, statement, follows), axis, foretold, full)
 
 
 # pictures -----------------------------------------------------------------------------------------------------
@@ -97,11 +95,11 @@ def of_images(survey: Survey) -> Answer:
     """Accuracy against the side of the picture; the knee is the smallest side that loses nothing."""
     seen = view(survey)
     found, full = seen.bench, min(seen.native, LARGEST)
-    whole = looked(found, full, lambda: pictures(survey, found.rows, full))
+    whole = looked(found, full, partial(pictures, survey, found.rows, full))
     halvings = [round(min(full, SIDE) / 2**k) for k in range(1, 7)]
     tried = []
     for side in [s for s in (2 * SIDE, SIDE) if s < full] + [s for s in halvings if s >= SMALLEST]:
-        trial = looked(found, side, lambda s=side: resized(seen.images, s))
+        trial = looked(found, side, partial(resized, seen.images, side))
         tried.append(step(found, trial, whole, float(side)))
     at = knee(tried)
     saved = (full / (at.at or full)) ** 2 if at else 1
@@ -125,12 +123,16 @@ def of_table(survey: Survey) -> Answer:
         words = (
             f"numbers in {levels} quantile levels" if numbers else f"the {levels - 1} most frequent words of a column"
         )
-        trial = found.trial(words, lambda n=levels: coded(survey, found, made.names, n, exact=False).together())
+        trial = found.trial(words, partial(_in_levels, survey, made, levels))
         tried.append(step(found, trial, whole, float(levels)))
     said, axis = ("exact numbers", "levels of a number") if numbers else ("all words", "words told apart in a column")
     gain = "a byte a number is enough" if numbers else "smaller embedding tables"
     full = max((len(np.unique(r)) for r in made.ranks if r is not None), default=max(c.size for c in made.bins.columns))
     return coarser(found, whole, tried, said, axis, "levels", float(full), gain)
+
+
+def _in_levels(survey: Survey, made: Sheet, levels: int) -> np.ndarray:
+    return coded(survey, made.bench, made.names, levels, exact=False).together()
 
 
 # texts --------------------------------------------------------------------------------------------------------
@@ -148,8 +150,6 @@ def of_text(survey: Survey) -> Answer:
     for length in (n for n in LENGTHS if (words.lengths > n).mean() > CUT):
         trial = read(found, words.kept(words.place < length), f"the first {length} tokens")
         shorter.append(step(found, trial, whole, float(length)))
-    if not tried:
-        raise Refused(f"only {len(words.forms)} different words occur")
     given = coarser(found, whole, tried, f"all {len(words.forms):,} words", "words that are told apart", "vocabulary",
                     float(len(words.forms)), "a smaller embedding table")  # fmt: skip
     at = knee(shorter)
@@ -178,20 +178,22 @@ def of_series(survey: Survey) -> Answer:
     tried = []
     for factor in (f for f in FACTORS if 2 * f <= length):
         name = f"{'histories' if forecast else 'series'} in means of {factor * seen.step} steps"
-        make = (
-            (lambda f=factor: latest(blurred(seen, f), length))
-            if forecast
-            else (lambda f=factor: see(averaged(seen, f)))
-        )
+        make = partial(_coarse_history, seen, factor) if forecast else partial(_coarse, seen, factor)
         tried.append(step(found, found.trial(name, make), whole, float(factor * seen.step)))
-    if not tried:
-        raise Refused(f"series of {length} steps cannot be made coarser")
     said = f"{'histories' if forecast else 'series'} of {length} steps"
     if seen.step > 1:
         said += f" (each the mean of {seen.step} of the data; finer was not looked at)"
     at = knee(tried)
     return coarser(found, whole, tried, said, "steps averaged to one", "downsample", float(seen.step),
                    f"{(at.at or 1) / seen.step:.0f} times fewer steps" if at else "")  # fmt: skip
+
+
+def _coarse(seen: Courses, factor: int) -> np.ndarray:
+    return see(averaged(seen, factor))
+
+
+def _coarse_history(seen: Courses, factor: int) -> np.ndarray:
+    return latest(blurred(seen, factor), seen.x.shape[2])
 
 
 # characters ---------------------------------------------------------------------------------------------------
@@ -216,25 +218,20 @@ def of_characters(survey: Survey) -> Answer:
             break
         at = each
     shown = at or tried[0]
-    verdict: Verdict = {"not needed": "no", "needed": "yes", "undecided": "undecided"}[tried[0][2].ruling]  # type: ignore[assignment]
+    verdict = matters(tried[0][2])
     share = float(np.bincount(found.x, minlength=total)[: shown[0]].sum() / len(found.x))
     said = (
-        f"Told apart in the past, {shown[1].name} of {total} ({share:.2%} of all characters) save {shown[2]} of the bits that "
-        f"all save ({whole.bits:.3f} bits a character with {whole.name})."
+        f"Told apart in the past, {shown[1].name} of {total} ({share:.2%} of all characters) save {shown[2]} of the bits "
+        f"that all save ({whole.bits:.3f} bits a character with {whole.name})."
     )
     change = measure.more(shown[1], whole)
-    follows = (
-        f"Rare symbols may share one: {shown[0]} of {total} are enough, at {change.value:.3f} bits a character."
-        if at
-        else f"Keep all {total} symbols apart."
-    )
-    bits = [(float(n), m, measure.bits(m)) for n, m, _ in tried[::-1]] + [(float(total), whole, measure.bits(whole))]
-    return Answer(
-        "", "", verdict, said, follows, shown[2].value, shown[2].low, shown[2].high, "share of the bits saved by the past",
-        tuple(Point(m.name if n < total else "all symbols", b.value, b.low, b.high, n) for n, m, b in bits),
-        "symbols told apart in the past", "bits a character", models[0].bits, whole.bits,
-        (predicted(f"vocabulary={shown[0]}", "bits a character", change),),
-    )  # fmt: skip
+    follows = f"Keep all {total} symbols apart."
+    if at:
+        follows = f"Rare symbols may share one: {shown[0]} of {total} are enough, at {change.value:.3f} {BITS}."
+    models_at = [(m, float(n)) for n, m, _ in tried[::-1]] + [(Spelled("all symbols", whole.chance), float(total))]
+    foretold = [predicted(f"vocabulary={shown[0]}", BITS, change)]
+    words = verdict, said, follows
+    return answered(measure, shown[2], words, models_at, whole, "symbols told apart in the past", foretold)
 
 
 ask = by_kind(

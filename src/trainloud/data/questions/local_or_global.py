@@ -17,28 +17,17 @@ ImageNet"; Ethayarajh, Choi, Swayamdipta 2022, "Understanding Dataset Difficulty
 Goodman 1999 for n-grams of characters; Lou, Caruana, Gehrke, Hooker 2013 for columns and their pairs.
 """
 
+from functools import partial
+
 import numpy as np
 
-from trainloud.core.answer import Answer, Point, Verdict
+from trainloud.core.answer import Answer, Verdict
 from trainloud.data.inspector import Question
-from trainloud.data.methods.answers import (
-    UNIT,
-    Step,
-    best,
-    by_kind,
-    enough,
-    evidence,
-    lost,
-    points,
-    points_of,
-    predicted,
-    ruled,
-    step,
-)
+from trainloud.data.methods.answers import Step, best, by_kind, enough, lost, points_of, predicted, ruled, step, told
 from trainloud.data.methods.appearance import View, glance, reaches, shuffled, view, windows
 from trainloud.data.methods.columns import plural
 from trainloud.data.methods.crossed import sheet
-from trainloud.data.methods.grams import Measure, Spelled, cached, measured
+from trainloud.data.methods.grams import BITS, Spelled, answered, cached, measured
 from trainloud.data.methods.rocket import Courses, courses, latest, see
 from trainloud.data.methods.rocket import whole as whole_course
 from trainloud.data.methods.words import read, words_of
@@ -78,14 +67,10 @@ def of_images(survey: Survey) -> Answer:
     )
     said += f"; {bag.words} {bag.kept}." if bag is not shown else "."
     change = found.change(shown.trial, seen.whole)
-    return Answer(
-        "", "", verdict, said, _for_images(verdict, shown, seen),
-        shown.kept.value, shown.kept.low, shown.kept.high, UNIT,
-        points(seen.whole, [*local, *extra], float(side)), f"side of the window in pixels of a picture of {side}",
-        found.metric, found.chance, seen.whole.value,
-        (predicted(f"receptive-field={int(shown.at or side)}/{side}", found.metric, change),) if verdict != "undecided" else (),
-        evidence(found, [*local, *extra]),
-    )  # fmt: skip
+    foretold = [predicted(f"receptive-field={int(shown.at or side)}/{side}", found.metric, change)]
+    words = verdict, said, _for_images(verdict, shown, seen, lost(change, found.metric))
+    axis = f"side of the window in pixels of a picture of {side}"
+    return told(found, seen.whole, [*local, *extra], shown, words, axis, foretold, float(side))
 
 
 def _window(seen: View, reach: int, place: bool) -> Step:
@@ -94,14 +79,13 @@ def _window(seen: View, reach: int, place: bool) -> Step:
     return step(seen.bench, trial, seen.whole, float(reach))
 
 
-def _for_images(verdict: str, shown: Step, seen: View) -> str:
+def _for_images(verdict: str, shown: Step, seen: View, cost: str) -> str:
     reach = round((shown.at or 0) * seen.native / seen.side)
     if verdict == "yes":
         rest = "averaged over the picture" if "without" in shown.words else "read with the place of each kept"
         return (
-            f"A receptive field of {reach} of {seen.native} pixels, {rest}, is enough "
-            f"(it {lost(seen.bench.change(shown.trial, seen.whole), seen.bench.metric)}): start with a small convolutional "
-            "net, not with attention over the whole picture."
+            f"A receptive field of {reach} of {seen.native} pixels, {rest}, is enough (it {cost}): start with a small "
+            "convolutional net, not with attention over the whole picture."
         )
     if verdict == "no":
         return (
@@ -118,7 +102,7 @@ def of_table(survey: Survey) -> Answer:
     """Local is a column by itself: effects of columns added up, against columns together."""
     made = sheet(survey)
     found, whole = made.bench, made.whole()
-    singles = [found.trial(f"{n!r} alone", lambda i=i: made.block(i)) for i, n in enumerate(made.names)]
+    singles = [found.trial(f"{n!r} alone", partial(made.block, i)) for i, n in enumerate(made.names)]
     single = step(found, max(singles, key=lambda t: t.value), whole)
     added = step(found, found.trial("columns by themselves, added up", made.alone), whole)
     pairs = found.trial(
@@ -133,17 +117,14 @@ def of_table(survey: Survey) -> Answer:
         f"{single.kept}."
     )
     follows = {
-        "yes": f"Interactions of columns are not needed (leaving them out {lost(change, found.metric)}): start with a linear or logistic regression on binned columns, and "
-        "take a network or boosted trees only if they beat it.",
-        "no": f"Columns must be combined (adding them up {points_of(change, found.metric)}): start with boosted trees or "
-        "a network with two hidden layers, and take a linear model as the floor only.",
+        "yes": f"Interactions of columns are not needed (leaving them out {lost(change, found.metric)}): start with a "
+        "linear or logistic regression on binned columns, and take a network or boosted trees only if they beat it.",
+        "no": f"Columns must be combined (adding them up {points_of(change, found.metric)}): start with boosted trees "
+        "or a network with two hidden layers, and take a linear model as the floor only.",
         "undecided": "Fit both a linear model on binned columns and boosted trees: this probe cannot tell them apart.",
     }[verdict]
-    return Answer(
-        "", "", verdict, said, follows, added.kept.value, added.kept.low, added.kept.high, UNIT, points(whole, tried),
-        "what is looked at together", found.metric, found.chance, whole.value,
-        (predicted("model=linear-on-bins", found.metric, change),), evidence(found, tried),
-    )  # fmt: skip
+    foretold = [predicted("model=linear-on-bins", found.metric, change)]
+    return told(found, whole, tried, added, (verdict, said, follows), "what is looked at together", foretold)
 
 
 # texts --------------------------------------------------------------------------------------------------------
@@ -167,15 +148,12 @@ def of_text(survey: Survey) -> Answer:
     follows = {
         "yes": f"Start with a bag of {'words' if shown.at == 1 else f'{shown.at:g}-grams'} and a linear model: it "
         f"{lost(found.change(shown.trial, whole), found.metric)}; a transformer must beat that to be worth its cost.",
-        "no": f"The order of words far apart matters (mixing them {points_of(change, found.metric)}): take a model that "
-        "reads the sequence (convolutions over words, recurrent, attention) and give it positions.",
+        "no": f"The order of words far apart matters (mixing them {points_of(change, found.metric)}): take a model "
+        "that reads the sequence (convolutions over words, recurrent, attention) and give it positions.",
         "undecided": "Keep a bag of n-grams as the baseline, and compare a model that reads the order with it.",
     }[verdict]
-    return Answer(
-        "", "", verdict, said, follows, shown.kept.value, shown.kept.low, shown.kept.high, UNIT, points(whole, tried),
-        "words in a row whose order is kept", found.metric, found.chance, whole.value,
-        (predicted("model=bag-of-words", found.metric, change),), evidence(found, tried),
-    )  # fmt: skip
+    foretold = [predicted("model=bag-of-words", found.metric, change)]
+    return told(found, whole, tried, shown, (verdict, said, follows), "words in a row whose order is kept", foretold)
 
 
 # series -------------------------------------------------------------------------------------------------------
@@ -193,32 +171,32 @@ def _of_courses(seen: Courses) -> Answer:
     tried = []
     for reach in [r for r in WINDOWS if 2 * r < length] or [1]:
         for place in (False, True):
-            words = f"windows of {plural(reach * seen.step, 'step')} {'with' if place else 'without'} their place"
-            trial = found.trial(words, lambda r=reach, p=place: see(seen, r, p))
+            name = f"windows of {plural(reach * seen.step, 'step')} {'with' if place else 'without'} their place"
+            trial = found.trial(name, partial(see, seen, reach, place))
             tried.append(step(found, trial, all_of_it, float(reach * seen.step)))
     verdict, shown = ruled(tried), enough(tried) or best(tried)
     change = found.change(shown.trial, all_of_it)
     said = (
-        f"Of what the probe tells from whole series of {length * seen.step:,} steps ({found.metric} {all_of_it.value:.3f}, "
-        f"best constant {found.chance:.3f}, {len(found):,} series), {shown.words} keep {shown.kept}."
+        f"Of what the probe tells from whole series of {length * seen.step:,} steps ({found.metric} "
+        f"{all_of_it.value:.3f}, best constant {found.chance:.3f}, {len(found):,} series), {shown.words} keep "
+        f"{shown.kept}."
     )
     follows = {
-        "yes": f"A receptive field of {plural(int(shown.at or 1), 'step')} is enough (it {lost(change, found.metric)}): start with a small "
-        "one-dimensional convolutional net, not with a recurrent one or attention.",
-        "no": "No window of less than half of a series is enough: take dilated convolutions, a recurrent net or attention "
-        "whose reach covers the series.",
+        "yes": f"A receptive field of {plural(int(shown.at or 1), 'step')} is enough (it "
+        f"{lost(change, found.metric)}): start with a small one-dimensional convolutional net, not with a recurrent one "
+        "or attention.",
+        "no": "No window of less than half of a series is enough: take dilated convolutions, a recurrent net or "
+        "attention whose reach covers the series.",
         "undecided": "Let the receptive field grow to half of the series, and compare on the real network.",
     }[verdict]
-    return Answer(
-        "", "", verdict, said, follows, shown.kept.value, shown.kept.low, shown.kept.high, UNIT,
-        points(all_of_it, tried, float(length * seen.step)), "steps that a window covers", found.metric, found.chance,
-        all_of_it.value, (predicted(f"receptive-field={shown.at:g}", found.metric, change),), evidence(found, tried),
-    )  # fmt: skip
+    foretold = [predicted(f"receptive-field={shown.at:g}", found.metric, change)]
+    words = verdict, said, follows
+    return told(found, all_of_it, tried, shown, words, "steps that a window covers", foretold, length * seen.step)
 
 
 def _of_history(survey: Survey, seen: Courses) -> Answer:
     found, history = seen.bench, seen.x.shape[2]
-    tried = [(n, found.trial(_history(n), lambda n=n: latest(seen, n))) for n in HISTORIES if n < history]
+    tried = [(n, found.trial(_history(n), partial(latest, seen, n))) for n in HISTORIES if n < history]
     longest = found.trial(f"the last {history} steps", lambda: latest(seen, history))
     far = [longest, *(t for n, t in tried if n > history * SHORT)]
     all_of_it = found.require(max(far, key=lambda t: t.value))
@@ -227,21 +205,19 @@ def _of_history(survey: Survey, seen: Courses) -> Answer:
     verdict, shown = ruled(local), enough(local) or best(local)
     said = (
         f"Of the change of {survey.target!r} over the next step the probe tells most from {all_of_it.name} "
-        f"({found.metric} {all_of_it.value:.3f}; keeping the last value is 0; {len(found):,} steps); {shown.words} keep "
-        f"{shown.kept}."
+        f"({found.metric} {all_of_it.value:.3f}; keeping the last value is 0; {len(found):,} steps); {shown.words} "
+        f"keep {shown.kept}."
     )
     change = found.change(shown.trial, all_of_it)
     follows = {
-        "yes": f"Give the network the last {shown.at:g} steps (that {lost(change, found.metric)}): start with a linear model or a "
-        "small net on that window.",
+        "yes": f"Give the network the last {shown.at:g} steps (that {lost(change, found.metric)}): start with a linear "
+        "model or a small net on that window.",
         "no": f"Give the network more than the last {local[-1].at:g} steps: shorter histories lose.",
         "undecided": f"Compare histories of {shown.at:g} and {history} steps on the real network.",
     }[verdict]
-    return Answer(
-        "", "", verdict, said, follows, shown.kept.value, shown.kept.low, shown.kept.high, UNIT,
-        points(longest, shorter, float(history)), "steps of history that are read", found.metric, found.chance,
-        all_of_it.value, (predicted(f"history={shown.at:g}", found.metric, change),), evidence(found, shorter),
-    )  # fmt: skip
+    foretold = [predicted(f"history={shown.at:g}", found.metric, change)]
+    words = verdict, said, follows
+    return told(found, longest, shorter, shown, words, "steps of history that are read", foretold, float(history))
 
 
 def _history(steps: int) -> str:
@@ -260,38 +236,25 @@ def of_characters(survey: Survey) -> Answer:
     tried = [(order, m, measure.kept(m, all_of_it)) for order, m in enumerate(models) if order]
     local = [t for t in tried if t[0] <= BACK]
     shown = next((t for t in local if t[2].ruling == "not needed"), max(local, key=lambda t: t[2].value))
-    verdict: Verdict = (
-        "yes"
-        if shown[2].ruling == "not needed"
-        else "no"
-        if all(t[2].ruling == "needed" for t in local)
-        else "undecided"
-    )
+    every = all(t[2].ruling == "needed" for t in local)
+    verdict: Verdict = "yes" if shown[2].ruling == "not needed" else "no" if every else "undecided"
     said = (
-        f"Of the bits that the past saves (best: {all_of_it.name}, {all_of_it.bits:.3f} bits a character; single characters "
-        f"{models[0].bits:.3f}; {len(measure.found.held):,} of {len(measure.found.x):,} characters measured), "
-        f"{shown[1].name} save {shown[2]}."
+        f"Of the bits that the past saves (best: {all_of_it.name}, {all_of_it.bits:.3f} bits a character; single "
+        f"characters {models[0].bits:.3f}; {len(measure.found.held):,} of {len(measure.found.x):,} characters "
+        f"measured), {shown[1].name} save {shown[2]}."
     )
-    cost = measure.more(shown[1], all_of_it)
     follows = {
-        "yes": f"Begin with a context of some {shown[0] * 4} characters and take the {shown[0]}-gram's {shown[1].bits:.2f} bits "
-        "a character as the baseline that a network must beat; what lies farther back only a network can use, if any.",
+        "yes": f"Begin with a context of some {shown[0] * 4} characters, and take the {shown[1].bits:.2f} bits a "
+        f"character of {shown[0] + 1}-grams as the baseline: what lies farther back only a network can use, if anything "
+        "can.",
         "no": f"What stands more than {BACK} characters back matters here: give the network a context that holds it.",
         "undecided": "Compare short and long contexts on the real network: n-grams cannot tell.",
     }[verdict]
-    shown_points = [Point(m.name, *_bits(measure, m), float(order)) for order, m in enumerate(models)]
-    shown_points += [Point(m.name, *_bits(measure, m), float(n)) for n, m in zip(CACHES, far, strict=True)]
-    return Answer(
-        "", "", verdict, said, follows, shown[2].value, shown[2].low, shown[2].high,
-        "share of the bits saved by the past", tuple(shown_points), "characters back", "bits a character", models[0].bits,
-        all_of_it.bits, (predicted(f"context={shown[0]}", "bits a character", cost),),
-        {"characters": len(measure.found.x), "measured": len(measure.found.held), "best": all_of_it.name},
-    )  # fmt: skip
-
-
-def _bits(measure: Measure, model: Spelled) -> tuple[float, float, float]:
-    bits = measure.bits(model)
-    return bits.value, bits.low, bits.high
+    shown_models = [(m, float(order)) for order, m in enumerate(models)]
+    shown_models += [(m, float(n)) for n, m in zip(CACHES, far, strict=True)]
+    foretold = [predicted(f"context={shown[0]}", BITS, measure.more(shown[1], all_of_it))]
+    words = verdict, said, follows
+    return answered(measure, shown[2], words, shown_models, all_of_it, "characters back", foretold)
 
 
 ask = by_kind(

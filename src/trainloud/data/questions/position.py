@@ -17,27 +17,16 @@ Source: Lin, Chen, Yan 2014, "Network In Network", section 3.2 for global averag
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
-from trainloud.core.answer import Answer, Point, Verdict
+from trainloud.core.answer import Answer, Verdict
 from trainloud.data.inspector import Question
-from trainloud.data.methods.answers import (
-    UNIT,
-    Step,
-    best,
-    by_kind,
-    enough,
-    evidence,
-    lost,
-    points,
-    points_of,
-    predicted,
-    step,
-)
+from trainloud.data.methods.answers import Step, best, by_kind, enough, lost, matters, points_of, predicted, step, told
 from trainloud.data.methods.appearance import glance, jolted, reaches, view, windows
 from trainloud.data.methods.columns import plural
-from trainloud.data.methods.grams import Spelled, grams, measured
+from trainloud.data.methods.grams import BITS, Spelled, answered, grams, measured
 from trainloud.data.methods.retention import Bench, Refused, Trial
 from trainloud.data.methods.rocket import courses, see, turned, whole
 from trainloud.data.methods.words import read, words_of
@@ -66,7 +55,7 @@ def of_images(survey: Survey) -> Answer:
     averaged = []
     for reach in reaches(side)[:-1][-2:] or [1]:
         name = f"windows of {reach} of {side} pixels without their place"
-        trial = found.trial(name, lambda r=reach: windows(seen.images, r, False))
+        trial = found.trial(name, partial(windows, seen.images, reach, False))
         averaged.append(step(found, trial, seen.whole))
     name = f"moved at random by up to {MOVED:.0%} of the side"
     moved = step(found, found.trial(name, lambda: glance(jolted(seen.images, MOVED))), seen.whole)
@@ -82,18 +71,15 @@ def of_images(survey: Survey) -> Answer:
         "here, and moving pictures far in augmentation takes away what the task needs.",
         "undecided": "Compare a global average with a kept grid on the real network; this probe cannot tell.",
     }[verdict]
-    return whereabouts(verdict, said, follows, found, seen.whole, [*averaged, moved], shown)
+    return whereabouts(found, seen.whole, [*averaged, moved], shown, (verdict, said, follows))
 
 
 def whereabouts(
-    verdict: Verdict, said: str, follows: str, found: Bench, whole: Trial, tried: Sequence[Step], shown: Step
+    found: Bench, whole: Trial, tried: Sequence[Step], shown: Step, words: tuple[Verdict, str, str]
 ) -> Answer:
     """The answer, whatever the kind of data."""
-    return Answer(
-        "", "", verdict, said, follows, shown.kept.value, shown.kept.low, shown.kept.high, UNIT,
-        points(whole, tried), "what is done to places", found.metric, found.chance, whole.value,
-        (predicted("pooling=average", found.metric, found.change(shown.trial, whole)),), evidence(found, tried),
-    )  # fmt: skip
+    foretold = [predicted("pooling=average", found.metric, found.change(shown.trial, whole))]
+    return told(found, whole, tried, shown, words, "what is done to places", foretold)
 
 
 # texts --------------------------------------------------------------------------------------------------------
@@ -117,8 +103,8 @@ def of_text(survey: Survey) -> Answer:
     change = found.change(parts.trial, given)
     first, last = alone[1].kept, alone[2].kept
     said = (
-        f"With the quarters of each text in random order the probe keeps {parts.kept} of what it tells from texts as they "
-        f"stand ({points_of(change, found.metric)}); the first half alone keeps {first}, the last half {last}."
+        f"With the quarters of each text in random order the probe keeps {parts.kept} of what it tells from texts as "
+        f"they stand ({points_of(change, found.metric)}); the first half alone keeps {first}, the last half {last}."
     )
     follows = {
         "no": f"Average over the positions of a text (mean pooling): it {lost(change, found.metric)}.",
@@ -128,7 +114,7 @@ def of_text(survey: Survey) -> Answer:
     if first.low > last.high or last.low > first.high:
         end = "last" if first.low > last.high else "first"
         follows += f" Where texts must be cut, cut the {end} part away."
-    return whereabouts(verdict, said, follows, found, given, [parts, mixed, *alone], parts)
+    return whereabouts(found, given, [parts, mixed, *alone], parts, (verdict, said, follows))
 
 
 # series -------------------------------------------------------------------------------------------------------
@@ -143,14 +129,14 @@ def of_series(survey: Survey) -> Answer:
     averaged = []
     for reach in sorted({min(WINDOW, length), length}):
         name = f"windows of {plural(reach * seen.step, 'step')} without their place"
-        averaged.append(step(found, found.trial(name, lambda r=reach: see(seen, r, False)), all_of_it))
+        averaged.append(step(found, found.trial(name, partial(see, seen, reach, False)), all_of_it))
     name = f"turned around at random by up to {MOVED:.0%} of the length"
     moved = step(found, found.trial(name, lambda: see(turned(seen, MOVED))), all_of_it)
     verdict, shown = ruling(averaged, moved), enough(averaged) or best(averaged)
     change = found.change(shown.trial, all_of_it)
     said = (
-        f"Averaged over all steps, {shown.words.removesuffix(' without their place')} keep {shown.kept} of what the probe "
-        f"tells with places ({points_of(change, found.metric)}); series {moved.words} keep {moved.kept}."
+        f"Averaged over all steps, {shown.words.removesuffix(' without their place')} keep {shown.kept} of what the "
+        f"probe tells with places ({points_of(change, found.metric)}); series {moved.words} keep {moved.kept}."
     )
     follows = {
         "no": f"End the network in an average over time: it {lost(change, found.metric)}, and lengths may differ.",
@@ -158,7 +144,7 @@ def of_series(survey: Survey) -> Answer:
         f"{points_of(change, found.metric)} here.",
         "undecided": "Compare an average over time with a readout that keeps it on the real network.",
     }[verdict]
-    return whereabouts(verdict, said, follows, found, all_of_it, [*averaged, moved], shown)
+    return whereabouts(found, all_of_it, [*averaged, moved], shown, (verdict, said, follows))
 
 
 # characters ---------------------------------------------------------------------------------------------------
@@ -176,7 +162,7 @@ def of_characters(survey: Survey) -> Answer:
     plain = models[order]
     whole = min(placed, plain, key=lambda m: m.bits)
     kept = measure.kept(plain, whole)
-    verdict: Verdict = {"not needed": "no", "needed": "yes", "undecided": "undecided"}[kept.ruling]  # type: ignore[assignment]
+    verdict = matters(kept)
     change = measure.more(plain, whole)
     said = (
         f"Without knowing the place in the row, {plain.name} save {kept} of the bits that the best model saves "
@@ -184,16 +170,13 @@ def of_characters(survey: Survey) -> Answer:
     )
     follows = {
         "no": "Characters before tell where one is: cut the stream into windows anywhere.",
-        "yes": f"Begin every training window at the begin of a row: not knowing the place costs {change.value:.3f} bits a "
-        "character.",
+        "yes": f"Begin every training window at the begin of a row: not knowing the place costs {change.value:.3f} "
+        "bits a character.",
         "undecided": "Compare windows that begin anywhere with windows that begin with a row.",
     }[verdict]
-    bits = [(m, measure.bits(m)) for m in (models[0], plain, placed)]
-    return Answer(
-        "", "", verdict, said, follows, kept.value, kept.low, kept.high, "share of the bits saved by the past",
-        tuple(Point(m.name, b.value, b.low, b.high) for m, b in bits), "what is known", "bits a character",
-        models[0].bits, whole.bits, (predicted("windows=anywhere", "bits a character", change),),
-    )  # fmt: skip
+    foretold = [predicted("windows=anywhere", BITS, change)]
+    shown = [(m, None) for m in (models[0], plain, placed)]
+    return answered(measure, kept, (verdict, said, follows), shown, whole, "what is known", foretold)
 
 
 ask = by_kind({"images": of_images, "text": of_text, "series": of_series, "characters": of_characters})

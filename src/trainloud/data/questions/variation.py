@@ -29,8 +29,8 @@ from trainloud.data.methods.appearance import decomposed, native_side, pictures
 from trainloud.data.methods.binned import bin_column
 from trainloud.data.methods.columns import looked_at
 from trainloud.data.methods.dimension import Dimension, between, participation, steady, two_nearest
-from trainloud.data.methods.grams import Measure, Spelled, measured
-from trainloud.data.methods.retention import Refused
+from trainloud.data.methods.grams import measured
+from trainloud.data.methods.retention import Kept, Refused
 from trainloud.data.methods.ridge import standardised
 from trainloud.data.methods.rocket import (
     Courses,
@@ -137,7 +137,7 @@ def of_images(survey: Survey) -> Answer:
     rows = survey.sample(min(ROWS, survey.limits.probe_rows), np.flatnonzero(usable))
     if not len(rows):
         raise Refused("no picture could be decoded")
-    images = pictures(survey, rows, min(native_side(survey), SIDE)).astype(np.float32)
+    images: np.ndarray = pictures(survey, rows, min(native_side(survey), SIDE)).astype(np.float32)
     shares = _by_parts(len(rows), lambda some: decomposed(images[some]))
     return described(survey, rows, images.reshape(len(images), -1), f"pictures of {images.shape[1]} pixels", shares)
 
@@ -172,7 +172,7 @@ def of_table(survey: Survey) -> Answer:
         hot = (column.codes[:, None] == np.arange(column.size)).astype(np.float32)
         parts.append((hot - hot.mean(axis=0)) / max(float(hot.var(axis=0).sum()) ** 0.5, 1e-6))
     x = np.concatenate(parts, axis=1)
-    owner = np.repeat(names, [p.shape[1] for p in parts])
+    owner: np.ndarray = np.repeat(names, [p.shape[1] for p in parts])
     return described(survey, rows, x, f"rows of {len(names)} columns", _components(x, owner))
 
 
@@ -259,7 +259,7 @@ def of_characters(survey: Survey) -> Answer:
     measure, models = measured(survey)
     best = min(models, key=lambda m: m.bits)
     bits, total = measure.bits(best), len(measure.found.symbols)
-    value, low, high = (float(2**b) for b in (bits.value, bits.low, bits.high))
+    value, low, high = _open(bits)
     verdict: Verdict = "yes" if high < FEW * total else "no" if low > FEW * total else "undecided"
     single = measure.bits(models[0])
     rank = np.cumsum(np.bincount(measure.found.x) / len(measure.found.x))
@@ -269,20 +269,19 @@ def of_characters(survey: Survey) -> Answer:
         f"{2**single.value:.1f} when nothing is; {most} symbols make 99 % of the characters."
     )
     follows = (
-        f"A loss of ln({total}) = {np.log(total):.3f} at the first step and {single.value * np.log(2):.3f} once the network "
-        f"knows how frequent each symbol is; below {bits.value * np.log(2):.3f} nats a character it beats n-grams."
+        f"A loss of ln({total}) = {np.log(total):.3f} at the first step and {single.value * np.log(2):.3f} once the "
+        f"network knows how frequent each symbol is; below {bits.value * np.log(2):.3f} nats a character it beats n-grams."
     )
+    points = [Point(m.name, *_open(measure.bits(m)), float(k)) for k, m in enumerate(models)]
+    found = {"bits a character": [round(m.bits, 4) for m in models], "symbols": total}
     return Answer(
-        "", "", verdict, said, follows, value, low, high, "symbols that are open at a time",
-        tuple(Point(m.name, *(float(2**b) for b in _ends(measure, m)), float(k)) for k, m in enumerate(models)),
-        "characters back", "symbols open at a time", float(total), value,
-        evidence={"bits a character": [round(m.bits, 4) for m in models], "symbols": total},
+        "", "", verdict, said, follows, value, low, high, "symbols that are open at a time", tuple(points),
+        "characters back", "symbols open at a time", float(total), value, evidence=found,
     )  # fmt: skip
 
 
-def _ends(measure: Measure, model: Spelled) -> tuple[float, float, float]:
-    bits = measure.bits(model)
-    return bits.value, bits.low, bits.high
+def _open(bits: Kept) -> tuple[float, float, float]:
+    return float(2**bits.value), float(2**bits.low), float(2**bits.high)
 
 
 ask = by_kind(

@@ -12,6 +12,7 @@ from typing import Any
 from trainloud.data.dataset import Asked, Dataset, Limits, SourceError
 from trainloud.data.found import modules
 from trainloud.data.sources.place import Place, place_of
+from trainloud.data.sources.tables.feed import BROKEN
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,13 @@ def open_dataset(data: Any, asked: Asked, limits: Limits, val: Any = None, test:
 
 def _one(data: Any, asked: Asked, limits: Limits) -> Dataset:
     place = place_of(data)
-    for source in sources():
-        if source.asked_for(place, asked):
-            return source.read(place, asked, limits)
-    for source in sources():
-        if source.recognises(place):
-            return source.read(place, asked, limits)
+    try:
+        for source in sources():
+            if source.asked_for(place, asked):
+                return source.read(place, asked, limits)
+        for source in sources():
+            if source.recognises(place):
+                return source.read(place, asked, limits)
+    except BROKEN as error:
+        raise SourceError(f"{place}: it cannot be read to its end: {error}") from error
     raise SourceError(f"{place}: {place.nothing_known()}")

@@ -16,12 +16,15 @@ import pyarrow.compute as pc
 
 from trainloud.core.inspection import Recognised
 from trainloud.data.dataset import Dataset, Facts, Limits, Pictures, Role, SourceError, Trouble
+from trainloud.data.methods.columns import plural
 from trainloud.data.sources.files.shelf import Columns, coded, concatenated
 from trainloud.data.sources.pictures.layout import in_order
 from trainloud.data.sources.tables.typing import merged, typed
 
 WIDTH: tuple[Role, ...] = ("number", "time", "category", "text")  # what holds what: later ones hold all earlier ones
 BESIDE = "lies beside it and was not read"  # a note of a part alone, which no longer holds
+MOST_GONE = 0.5  # share of the first part's features that a further part may lack: of more, it is another table
+SHOWN = 8  # columns that a message names
 NUMBERED = re.compile(r"column \d+")
 TYPES: dict[Role, pa.DataType] = {
     "number": pa.float64(),
@@ -64,7 +67,7 @@ def join(parts: Mapping[str, Dataset], limits: Limits | None = None, of: Mapping
         pa.table(columns),
         split,
         splits,
-        hashlib.sha256("\n".join(f"{n}\0{p.identity}" for n, p in parts.items()).encode()).hexdigest(),
+        _identity(parts),
         _at(starts, [p.name_of for p in parts_]),
         roles,
         facts,
@@ -76,6 +79,13 @@ def join(parts: Mapping[str, Dataset], limits: Limits | None = None, of: Mapping
         troubles=(*(t for p in parts_ for t in p.troubles), *troubles),
         notes=(*dict.fromkeys(n for p in parts_ for n in p.notes if BESIDE not in n), *notes),
     )
+
+
+def _identity(parts: dict[str, Dataset]) -> str:
+    """Of all parts together; "" (nothing is kept) where one of them has none, as arrays in memory."""
+    if not all(p.identity for p in parts.values()):
+        return ""
+    return hashlib.sha256("\n".join(f"{n}\0{p.identity}" for n, p in parts.items()).encode()).hexdigest()
 
 
 def _kind(part: Dataset) -> str:
@@ -115,6 +125,8 @@ def _as_first(part: Dataset, first: Dataset, name: str, troubles: list[Trouble])
         own, shared = wanted, set(wanted)
     if wanted and own and not shared:
         raise SourceError(f"{name} has none of the {len(wanted):,} columns of the first part: {', '.join(own[:8])}")
+    if first.recognised.kind == "table":
+        _check_alike(own, [c for c in wanted if c != first.recognised.target], name)
     for column in own:
         if column not in shared:
             what = f"column {column!r} is not in the first part: left out"
@@ -124,6 +136,19 @@ def _as_first(part: Dataset, first: Dataset, name: str, troubles: list[Trouble])
             what = f"column {column!r} of the first part is not there: all its cells are missing"
             troubles.append(Trouble("column-mismatch", name, what))
     return part
+
+
+def _check_alike(own: Sequence[str], features: Sequence[str], name: str) -> None:
+    """Raises SourceError where the part lacks most of the features of the first: it is of another table."""
+    gone = [c for c in features if c not in own]
+    if len(gone) > MOST_GONE * len(features):
+        words = ", ".join(map(repr, gone[:SHOWN]))
+        more = f" and {len(gone) - SHOWN:,} more" if len(gone) > SHOWN else ""
+        there = ", ".join(map(repr, own[:SHOWN])) + (f" and {len(own) - SHOWN:,} more" if len(own) > SHOWN else "")
+        raise SourceError(
+            f"{name} lacks {len(gone):,} of the {plural(len(features), 'feature')} of the first part: {words}{more}; "
+            f"it has {there}: it is another table, or its columns must be renamed"
+        )
 
 
 def _renamed(part: Dataset, to: Mapping[str, str]) -> Dataset:

@@ -77,7 +77,7 @@ def identity_of(path: Path) -> str:
         except OSError:  # a broken link, or gone since
             continue
         if stat.S_ISREG(info.st_mode):
-            digest.update(f"{name}\0{info.st_size}\0{info.st_mtime_ns}\n".encode(errors="surrogateescape"))
+            digest.update(f"{name}\0{info.st_size}\0{info.st_mtime_ns}\0{info.st_ctime_ns}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
@@ -107,8 +107,9 @@ def _imported(word: str) -> Any:
     import sys
 
     module, _, attribute = word.partition(":")
-    if "" not in sys.path:
-        sys.path.insert(0, "")
+    path, wrote = list(sys.path), sys.dont_write_bytecode
+    sys.path.insert(0, "")
+    sys.dont_write_bytecode = True  # nothing is written beside the person's module
     try:
         found: Any = importlib.import_module(module)
         for part in attribute.split("."):
@@ -117,4 +118,6 @@ def _imported(word: str) -> Any:
         raise SourceError(f"{word}: {error}") from error
     except (Exception, SystemExit) as error:
         raise SourceError(f"{word}: importing {module} raised {type(error).__name__}: {error}") from error
+    finally:
+        sys.path[:], sys.dont_write_bytecode = path, wrote
     return found

@@ -6,7 +6,8 @@ Why it matters: "?" makes a column of numbers a column of words, and in a column
 Remedy: tell the reader of the file which spellings mean "missing" (`na_values` in pandas, `null_values` in pyarrow),
 then treat these cells as the other missing ones.
 
-Known limits: a number is suspected only where it stands often and far outside all others, or where it is the one
+Known limits: empty cells and the spellings that readers of tables take for missing unasked (NA, NaN, NULL, N/A, None)
+are listed by missing-values. A number is suspected only where it stands often and far outside all others, or where it is the one
 negative number among many; a filler amid the values (0 kg, 50 %) is not seen. Suspected numbers stay values here.
 
 Source: Pearson 2006, "The Problem of Disguised Missing Data", SIGKDD Explorations 8(1); Qahtan et al. 2018, "FAHES".
@@ -17,7 +18,17 @@ import numpy as np
 from trainloud.core.example import Exhibit
 from trainloud.core.finding import Finding, fired, passed, unknown
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import TABLES, counted, listed, looked_at, plural, profile, say, written
+from trainloud.data.methods.columns import (
+    KNOWN_MISSING,
+    TABLES,
+    counted,
+    listed,
+    looked_at,
+    plural,
+    profile,
+    say,
+    written,
+)
 from trainloud.data.sources.tables.sentinels import KNOWN, sentinels
 from trainloud.data.survey import Survey
 
@@ -56,7 +67,7 @@ def _spelled(survey: Survey, column: str) -> dict[str, int]:
     facts = survey.data.facts.get(column)
     if facts is None:
         return {}
-    words = {f'"{word}"': cells for word, cells in facts.disguised.items()}
+    words = {f'"{word}"': cells for word, cells in facts.disguised.items() if word not in KNOWN_MISSING}
     if facts.blank:
         white = int(written(survey, column, (), white=True).sum())
         words |= {SPACES: white} if white else {}
@@ -74,7 +85,8 @@ def _numbers(survey: Survey, column: str) -> dict[float, int]:
 
 def _rows(survey: Survey, column: str) -> np.ndarray:
     """(n,) bool: the cells of this column that spell 'missing'."""
-    return written(survey, column, list(survey.data.facts[column].disguised), white=True)
+    words = [word for word in survey.data.facts[column].disguised if word not in KNOWN_MISSING]
+    return written(survey, column, words, white=True)
 
 
 def _told(survey: Survey, spelled: dict[str, dict[str, int]]) -> str:
@@ -82,7 +94,8 @@ def _told(survey: Survey, spelled: dict[str, dict[str, int]]) -> str:
         return ""
     cells = sum(sum(words.values()) for words in spelled.values())
     each = listed(f"{' and '.join(words)} in {c} ({sum(words.values()):,})" for c, words in spelled.items())
-    told = f"{plural(cells, 'cell')} in {plural(len(spelled), 'column')} spell 'missing' in words: {each}"
+    told = f"{plural(cells, 'cell')} in {plural(len(spelled), 'column')} {'spells' if cells == 1 else 'spell'} 'missing' in "
+    told += f"words: {each}"
     if len(survey.splits) > 1:
         by_split = np.sum([list(_by_split(survey, _rows(survey, c)).values()) for c in spelled], axis=0)
         told += f"; {listed(f'{n:,} in {s}' for s, n in zip(survey.splits, by_split, strict=True))}"
@@ -90,7 +103,7 @@ def _told(survey: Survey, spelled: dict[str, dict[str, int]]) -> str:
 
 
 def _suspected(numbers: dict[str, dict[float, int]]) -> str:
-    each = [f"{say(v)} in {c} ({n:,} cells)" for c, found in numbers.items() for v, n in found.items()]
+    each = [f"{say(v)} in {c} ({plural(n, 'cell')})" for c, found in numbers.items() for v, n in found.items()]
     return f"a number far outside all others and often: {listed(each)}" if each else ""
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from trainloud.core.finding import Finding, fired, passed, unknown
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import TABLES, listed, looked_at, missing_cells, plural, profile
+from trainloud.data.methods.columns import KNOWN_MISSING, TABLES, listed, looked_at, missing_cells, plural, profile
 from trainloud.data.survey import Survey
 
 ROWS_SHOWN = 8
@@ -42,10 +42,15 @@ def judge(survey: Survey) -> Finding:
     cells, empty = sum(count.values()), int((of_row == len(columns)).sum())
     words = listed(f"{c} {count[c]:,} ({count[c] / rows:.1%})" for c in holes)
     measured = (
-        f"{cells:,} of {rows * len(columns):,} cells ({cells / rows / len(columns):.2%}) are missing, in "
+        f"{cells:,} of {plural(rows * len(columns), 'cell')} ({cells / rows / len(columns):.2%}) "
+        f"{'is' if cells == 1 else 'are'} missing, in "
         f"{int((of_row > 0).sum()):,} of {plural(rows, 'row')} and {len(holes):,} of {plural(len(columns), 'column')}: "
         f"{words}"
     )
+    spelled = _spelled(survey, holes)
+    if spelled:
+        words = listed(f'"{w}" ({n:,})' for w, n in spelled.items())
+        measured += f"; some are spelled {words}"
     if empty:
         measured += f"; {plural(empty, 'row')} without any value"
     worst = np.argsort(-of_row, kind="stable")[:ROWS_SHOWN]
@@ -60,7 +65,19 @@ def judge(survey: Survey) -> Finding:
         splits={c: dict(zip(survey.splits, by_split[c], strict=True)) for c in holes[:200]},
         rows=int((of_row > 0).sum()),
         empty_rows=empty,
+        spelled=spelled,
     )
+
+
+def _spelled(survey: Survey, columns: list[str]) -> dict[str, int]:
+    """Word that readers of tables take for missing unasked -> cells, most frequent first."""
+    words: dict[str, int] = {}
+    for column in columns:
+        facts = survey.data.facts.get(column)
+        for word, cells in facts.disguised.items() if facts is not None else ():
+            if word in KNOWN_MISSING:
+                words[word] = words.get(word, 0) + cells
+    return dict(sorted(words.items(), key=lambda item: -item[1]))
 
 
 INSPECTOR = Inspector(fault="missing-values", severity="note", basis="proof", judge=judge, kinds=TABLES)

@@ -142,7 +142,7 @@ class Zip(Tree):
         links = []
         for info in infos:
             name = info.filename.replace("\\", "/") if backslashes else info.filename
-            mode = info.external_attr >> 16 if info.create_system == 3 else 0  # 3: Unix
+            mode = info.external_attr >> 16 if info.create_system == UNIX else 0
             if info.is_dir() or name.endswith("/"):
                 continue
             if stat.S_ISLNK(mode):

@@ -184,7 +184,8 @@ def assembled(reads: list[Read], asked: Asked, limits: Limits, form: str) -> Dat
             f"its items are of several kinds: {', '.join(f'{n:,} of {k}' for k, n in kinds.most_common())}"
         )
     (kind,) = kinds
-    identity = hashlib.sha256(b"".join(r.digest.digest() for r in reads)).hexdigest()
+    said = repr([(r.split, list(r.classes), list(r.paths), r.failures) for r in reads]).encode()
+    identity = hashlib.sha256(b"".join((said, *(r.digest.digest() for r in reads)))).hexdigest()
     stack = Stack([_part(r) for r in reads], form, identity, classes=_classes(reads))
     stack.why = f"{kinds[kind]:,} items: {kind}"
     for read, at, why in failures[:TOLD]:

@@ -4,7 +4,6 @@ A mask is told by a word in its folder's or its file's name, by its partner of t
 what it holds: a few values only. All three must agree: a folder of photographs that is called "mask" is a class.
 """
 
-import io
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trainloud.data.measure.decode import decode
 from trainloud.data.sources.files.tree import Entry, parts_of
 from trainloud.data.sources.pictures.image_files import stem_of, words
 
@@ -112,16 +112,13 @@ def _key(name: str, drop: frozenset[str]) -> tuple[str, ...]:
 
 def _values(masks: Sequence[Entry], read: Callable[[Entry], bytes]) -> str | None:
     """How many values some of the masks hold, in words; None where they are too many for masks."""
-    from PIL import Image
-
     counts = []
     for entry in [masks[i] for i in np.unique(np.linspace(0, len(masks) - 1, LOOKED_AT).astype(int))]:
         try:
-            with Image.open(io.BytesIO(read(entry))) as image:
-                if image.width * image.height > MOST_PIXELS:
-                    continue
-                pixels = np.asarray(image)
-        except Exception:  # whatever a decoder raises: this one tells nothing
+            pixels = decode(read(entry), entry.name, MOST_PIXELS).pixels
+        except OSError:  # one that cannot be read tells nothing
+            continue
+        if pixels is None:
             continue
         flat = pixels.reshape(-1, pixels.shape[2]) if pixels.ndim == 3 else pixels.reshape(-1, 1)
         flat = flat[:: 1 + len(flat) // COUNTED]

@@ -30,6 +30,10 @@ class Style:
     """What is plain and may stand beside it; numbers that it does not take speak against the style."""
     plain: Callable[[Words], Words]
     """Rewrites a word of this style as a plain number."""
+    speaks: str = ""
+    """What at least one word must be for the style to be met beyond doubt; "" where any word of `pattern` is."""
+    doubt: str = ""
+    """What is said where no word is: the style is taken all the same; "" where it is not."""
 
 
 def _without(pattern: str, words: Words) -> Words:
@@ -41,7 +45,23 @@ def _point(words: Words, drop: str) -> Words:
 
 
 _SPACES = r"[ \x{a0}\x{202f}'’]"
-_MONEY = r"[$€£¥₹]|USD|EUR|GBP"
+_MONEY = r"[$€£¥₹]|USD|EUR|GBP|CHF"
+_GAP = r"[ \x{a0}\x{202f}]?"
+_POINTED = r"[1-9]\d{0,2}(?:\.\d{3})+"  # thousands with points, "6.611"; "0.611" is none
+_CONTINENTAL = rf"(?:(?:{_POINTED}|\d+)(?:,\d+)?)"
+_ENGLISH = r"(?:(?:\d+|\d{1,3}(?:,\d{2,3})*,\d{3})(?:\.\d+)?)"
+
+
+def _with_money(amount: str) -> str:
+    """The amount with a sign of currency before or behind it."""
+    return rf"^[+-]?(?:{_MONEY}){_GAP}[+-]?{amount}$|^[+-]?{amount}{_GAP}(?:{_MONEY})$"
+
+
+def _bare(drop: str) -> Callable[[Words], Words]:
+    """Without the currency and what separates thousands, the decimal comma as a point."""
+    return lambda w: _point(w, rf"{_GAP}(?:{_MONEY}){_GAP}|{drop}")
+
+
 STYLES = (
     Style(
         "thousands separated by commas",
@@ -56,6 +76,13 @@ STYLES = (
         lambda w: _point(w, r"\."),
     ),
     Style(
+        "thousands separated by points",
+        rf"^[+-]?{_POINTED}$",
+        r"^[+-]?\d{1,3}$",
+        lambda w: _without(r"\.", w),
+        speaks=r"\.\d{3}\.\d{3}$",
+    ),
+    Style(
         "thousands separated by spaces or apostrophes",
         rf"^[+-]?\d{{1,3}}(?:{_SPACES}\d{{3}})+(?:[.,]\d+)?$",
         r"^[+-]?\d{1,3}(?:[.,]\d+)?$",
@@ -63,10 +90,18 @@ STYLES = (
     ),
     Style("in per cent", r"^[+-]?(?:\d+\.?\d*|\.\d+) ?%$", r"^[+-]?0+(?:\.0+)?$", lambda w: _without(" ?%", w)),
     Style(
+        "with a currency, thousands separated by points",
+        _with_money(_CONTINENTAL),
+        rf"^[+-]?{_CONTINENTAL}$",
+        _bare(r"\."),
+        speaks=rf"\.\d{{3}}\.\d{{3}}|\.\d{{3}},\d|,(?:\d{{1,2}}|\d{{4,}}){_GAP}(?:{_MONEY})?$",
+        doubt="every point has three digits behind it, which could be decimals as well",
+    ),
+    Style(
         "with a currency",
-        rf"^[+-]?(?:{_MONEY}) ?[+-]?\d[\d,]*(?:\.\d+)?$|^[+-]?\d[\d,]*(?:\.\d+)? ?(?:{_MONEY})$",
+        _with_money(_ENGLISH),
         r"^[+-]?0+(?:\.0+)?$",
-        lambda w: _without(rf" ?(?:{_MONEY}) ?|,", w),
+        lambda w: _without(rf"{_GAP}(?:{_MONEY}){_GAP}|,", w),
     ),
 )
 
@@ -102,23 +137,32 @@ def _floats(values: Words) -> np.ndarray:
     return pc.fill_null(values, np.nan).to_numpy(zero_copy_only=False) if len(values) else np.zeros(0)
 
 
-def styled(words: Words, style: Style, comma: bool) -> tuple[np.ndarray, np.ndarray] | None:
-    """(values, valid) of the words read in this style; None where the words do not speak for it.
+def styled(words: Words, style: Style, comma: bool) -> tuple[np.ndarray, np.ndarray, str] | None:
+    """(values, valid, doubt in words) of the words read in this style; None where the words do not speak for it.
 
     `comma`: the file separates by something else than commas, so that "1,234" is rather 1.234.
     """
     own = matches(words, style.pattern)
     if not own.any():
         return None
-    plain = matches(words, PLAIN)
-    if (plain & ~matches(words, style.also) & ~own).any():
+    also = matches(words, style.also)
+    if (matches(words, PLAIN) & ~also & ~own).any():
         return None
     if style is STYLES[0] and comma and not matches(words, r",\d{3},|\.").any():
         return None  # only ever one comma: a decimal one
     if style is STYLES[1] and not comma and not (own & matches(words, r",(?:\d{1,2}|\d{4,})$")).any():
         return None  # always three digits after the comma: thousands
-    valid = own | plain
-    return floats(style.plain(words), valid), valid
+    valid, doubt = own | also, ""
+    if style.speaks and not (valid & matches(words, style.speaks)).any():
+        one = _first(words, own & matches(words, r"\.\d{3}"))
+        if not style.doubt or not one:
+            return None
+        doubt = f'"{one}" is taken for {pc.cast(style.plain(pa.array([one])), pa.float64())[0].as_py():,.0f}: {style.doubt}'
+    return floats(style.plain(words), valid), valid, doubt
+
+
+def _first(words: Words, which: np.ndarray) -> str:
+    return str(words[int(which.argmax())].as_py()) if which.any() else ""
 
 
 def codes(words: Words) -> str:

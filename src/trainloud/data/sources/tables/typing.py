@@ -193,7 +193,8 @@ def _as_numbers(
         for other in STYLES:
             read = styled(_only(words, present), other, comma)
             if read is not None and read[1].sum() > valid[present].sum():
-                style, valid = other.name, np.zeros(len(words), bool)
+                style = f"{other.name}; {read[2]}" if read[2] else other.name
+                valid = np.zeros(len(words), bool)
                 valid[present] = read[1]
                 values = np.full(len(words), np.nan)
                 values[present] = read[0]
