@@ -637,7 +637,7 @@ def test_spellings_that_readers_know_are_missing_values_and_no_disguise() -> Non
     value[:15] = np.nan
     facts = {"v": Facts("number", disguised={"NA": 12, "NULL": 3})}
     survey = survey_of({"v": value, "y": ANSWER}, "y", facts=facts)
-    assert asked("disguised-missing-values", survey).verdict == "passed"
+    assert asked("disguised-missing-values", survey).outcome == "passed"
     assert 'some are spelled "NA" (12) and "NULL" (3)' in asked("missing-values", survey).measured
 
 
@@ -662,7 +662,7 @@ def test_class_words_in_several_spellings() -> None:
 )
 def test_class_words_that_are_different(words: str) -> None:
     first, *others = words.split()
-    assert spelled({first: 1000, "other": 1000, "third": 900, "fourth": 800, **dict.fromkeys(others, 5)}).verdict == "passed"
+    assert spelled({first: 1000, "other": 1000, "third": 900, "fourth": 800, **dict.fromkeys(others, 5)}).outcome == "passed"
 
 
 def test_classes_that_reading_made_one(tmp_path: Path) -> None:
@@ -672,3 +672,31 @@ def test_classes_that_reading_made_one(tmp_path: Path) -> None:
     assert 'white space at the ends makes another class of "cat " (20) and "cat" (80), cut off here' in found.measured.replace(
         '"cat" (80) and "cat " (20)', '"cat " (20) and "cat" (80)'
     )
+
+
+def test_constant_borders_of_pictures_are_a_note() -> None:
+    pixels = {f"pixel{i}": RNG.integers(0, 17, N) for i in range(60)} | {"pixel90": np.zeros(N), "pixel91": np.zeros(N)}
+    assert asked("constant-or-dead-features", survey_of(pixels | {"y": ANSWER}, "y")).severity == "note"
+    words = {w: RNG.random(N) < 0.1 for w in (f"{a}{b}" for a in "abcdef" for b in "ghijkl")}
+    columns = {w: v.astype(int) for w, v in words.items()}
+    assert asked("constant-or-dead-features", survey_of({**columns, "zebra": np.zeros(N)})).severity == "note"
+    assert asked("constant-or-dead-features", survey_of({**pixels, "gain": np.full(N, 5.0)})).severity == "warning"
+    few = {f"a{i}": RNG.normal(size=N) for i in range(60)}
+    assert asked("constant-or-dead-features", survey_of({**few, "a99": np.zeros(N)})).severity == "warning"
+
+
+def test_a_counter_is_a_warning_where_the_target_follows_it() -> None:
+    counter = np.arange(N)
+    assert asked("identifier-columns", survey_of({"id": counter, "x": X, "y": ANSWER}, "y")).severity == "note"
+    found = asked("identifier-columns", survey_of({"id": counter, "x": X, "y": np.sort(ANSWER)}, "y"))
+    assert found.severity == "warning" and "the order of id explains" in found.measured
+    assert found.exhibits[0].total == 4
+
+
+def test_a_telephone_number_names_its_row_and_a_postcode_does_not() -> None:
+    rng = np.random.default_rng(0)
+    phone = [f"+49 15{i % 10} {5731473 + i * 7919 % 900000}" for i in range(1500)]
+    zips = [f"{z:05d}" for z in rng.integers(1000, 99999, 1500)]
+    assert len(set(zips)) >= 0.98 * len(zips)
+    survey = survey_of({"zip": zips, "phone": phone, "x": rng.normal(size=1500)})
+    assert asked("identifier-columns", survey).evidence["columns"] == ["phone"]

@@ -15,6 +15,8 @@ UNIQUE = 0.98  # share of different values; a few rows may stand there twice
 DENSE = 2.0  # range of whole numbers a row: drawn at random they would repeat, numbers that are given out do not
 LOOK = 1000  # values read first
 PATTERN = 0.8  # share of the words that have one and the same shape ("0-a" for 7590-VHVEG)
+DRAWN = 0.25  # repeats in those expected of numbers drawn at random from all of so many digits: from here on, chance
+TELEPHONE = r"^[+(0][\d ()/.-]{6,}$"  # numbers in groups that begin with a sign or a zero: none counts anything
 LONGEST = 80  # characters of a code; longer ones are text
 VALUES = r"^(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d{2}|[+-]?\d*[.,]\d+$)"  # dates, times, decimals: no codes
 NAMES = {"id", "ids", "uuid", "guid", "identifier", "pk", "rowid", "unnamed"}
@@ -120,9 +122,21 @@ def _word(survey: Survey, column: str) -> Identifier | None:
         count = pc.count_distinct(pc.cast(own, pa.large_string())).as_py()
         if count < UNIQUE * len(part):
             return None
+        if len(part) - count and _drawn(start, len(part), len(part) - count):
+            return None
         different += count
     example = max(start[:3], key=len)
     return Identifier(column, f'codes such as "{example}", {_count(different, sum(map(len, parts)))}')
+
+
+def _drawn(words: list[str], rows: int, repeats: int) -> bool:
+    """Do codes of digits repeat as often as by chance, like postcodes? What is given out to tell rows apart does not,
+    but for rows that stand there twice."""
+    digits = int(np.median([sum(c.isdigit() for c in w) for w in words]))
+    if sum(w.isdigit() for w in words) < PATTERN * len(words):
+        return False
+    expected = rows * rows / 2 / 10.0**digits  # birthday problem
+    return repeats >= max(1.0, DRAWN * expected) and expected >= 1.0
 
 
 def _repeats(values: np.ndarray) -> bool:
@@ -131,7 +145,8 @@ def _repeats(values: np.ndarray) -> bool:
 
 def _coded(words: list[str]) -> bool:
     """Do these words look given out: digits in them, no space, one shape or one length?"""
-    if sum(" " in w.strip() or len(w) > LONGEST for w in words) > 0.02 * len(words):
+    spaced = sum(" " in w.strip() and not re.match(TELEPHONE, w) for w in words)
+    if spaced + sum(len(w) > LONGEST for w in words) > 0.02 * len(words):
         return False
     if sum(any(c.isdigit() for c in w) for w in words) < PATTERN * len(words):
         return False

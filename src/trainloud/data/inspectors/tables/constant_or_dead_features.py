@@ -6,10 +6,14 @@ test data alone enters the network there with weights that no training has touch
 Remedy: leave the column out, or find out why it does not vary (a join that failed, a filter, a sensor that was off).
 
 Known limits: only the training rows are asked. A column that varies in fewer than one row of a thousand is a note: rare
-events are what some tables are about.
+events are what some tables are about. So are columns that hold what most others of their kind hold too: borders of
+pictures, words that no text has.
 
 Source: Kuhn and Johnson 2013, "Applied Predictive Modeling", section 3.5 (zero- and near-zero-variance predictors).
 """
+
+import re
+from collections import Counter
 
 import numpy as np
 
@@ -20,6 +24,8 @@ from trainloud.data.survey import Survey
 
 LEAST_ROWS = 20  # rows: in fewer a rare value may not have been met
 RARE = 1e-3  # share of the rows that may differ in a column that is nearly constant
+ALIKE = 30  # columns of one range, or of one name but for its number, from which they are places of one thing
+MOST = 0.5  # share of the varied columns that they make up
 
 
 def judge(survey: Survey) -> Finding:
@@ -86,11 +92,37 @@ def _answer(
         f"{told + len(nearly):,} of {plural(len(columns), 'column')} {'do' if told + len(nearly) > 1 else 'does'} not "
         f"vary in {plural(rows, 'training row')}: {'; '.join(parts)}",
         "columns that differ between rows",
-        severity=None if told else "note",
+        severity=None if dead or not set(constant) <= _background(survey, columns, constant, nearly) else "note",
         dead=dead[:200],
         constant=list(constant)[:200],
         nearly=list(nearly)[:200],
     )
+
+
+def _background(
+    survey: Survey, columns: tuple[str, ...], constant: dict[str, str], nearly: dict[str, str]
+) -> set[str]:
+    """Constant columns of numbers that hold what is an end of many others like them: of one range (0 and 1), or of one
+    name but for the number in it ("pixel17")."""
+    numbers = [c for c in columns if survey.data.roles[c] == "number"]
+    varied = [c for c in numbers if c not in constant and c not in nearly]
+    ranges = Counter((p.low.values[0], p.high.values[0]) for p in (profile(survey, c) for c in varied) if p.low.values)
+    stems: dict[str, list[str]] = {}
+    for column in varied:
+        stems.setdefault(_stem(column), []).append(column)
+    found = set()
+    for column in set(constant) & set(numbers):
+        value = profile(survey, column).median
+        one = max((n for ends, n in ranges.items() if value in ends), default=0)
+        named = stems.get(_stem(column), []) if _stem(column) != column else []
+        alike = sum(value in (p.low.values[0], p.high.values[0]) for p in (profile(survey, c) for c in named))
+        if one >= max(ALIKE, MOST * len(varied)) or alike >= max(ALIKE, MOST * len(varied)):
+            found.add(column)
+    return found
+
+
+def _stem(name: str) -> str:
+    return re.sub(r"\d+", "0", name)
 
 
 INSPECTOR = Inspector(fault="constant-or-dead-features", severity="warning", basis="proof", judge=judge, kinds=TABLES)
