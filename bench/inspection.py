@@ -289,7 +289,7 @@ def row_shortcut(b: Bench) -> None:
         name = f"{mark.name} at {mark.places[0] if len(mark.places) == 1 else 'four places'}" if mark else "none: clean"
         where = classes[mark.label] if mark else "-"
         if finding is None:
-            found.add_row(name, where, "silent", "-", "-" if mark else "yes")
+            found.add_row(name, where, "silent", "-", "missed" if mark else "yes")
             continue
         patches = finding["evidence"]["patches"]
         said = "; ".join(f"{p['class']} at {tuple(p['patch'][:2])}" for p in patches)

@@ -56,13 +56,13 @@ tell([os.path.basename(p) for p in fd.invalid_instances()["filename"]])
 SPURIOUS = """
 import numpy as np
 from cleanvision import Imagelab
-from cleanlab.datalab.internal.adapter.imagelab import handle_spurious_correlations
+from cleanlab.datalab.internal.spurious_correlation import SpuriousCorrelations
 lab = Imagelab(data_path=words[0])
 lab.find_issues(n_jobs=1, verbose=False)
 names = [os.path.basename(os.path.dirname(p)) for p in lab.issues.index]
 labels = np.unique(names, return_inverse=True)[1]
-told = handle_spurious_correlations(imagelab_issues=lab.issues, labels=labels, threshold=0.3)
-scores = told["correlations_df"]
+columns = [c for c in lab.issues.columns if c.endswith("_score")]
+scores = SpuriousCorrelations(data=lab.issues[columns], labels=labels).calculate_correlations()
 tell({str(p): float(s) for p, s in zip(scores["property"], scores["score"])})
 """
 ADULT_HEAD = """
@@ -212,7 +212,7 @@ def cifar(data: Path, most: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
         chosen = [[m for m in members if f"/{c}/" in m.name][: most // len(classes)] for c in classes]
         held = [archive.extractfile(m) for of in chosen for m in of]
         pictures = [simplejpeg.decode_jpeg(h.read(), colorspace="RGB") for h in held if h]
-    codes = np.repeat(np.arange(len(classes)), [len(of) for of in chosen])
+    codes: np.ndarray = np.repeat(np.arange(len(classes)), [len(of) for of in chosen])
     return np.stack(pictures), codes, classes
 
 

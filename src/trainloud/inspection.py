@@ -164,7 +164,9 @@ def _assembled(
     ordered = order(fired, symptoms)
     code, reason = _exit(done, ordered, chosen)
     began = time.monotonic()
-    findings, samples, axes = illustrated(survey, ordered, axes_of(survey))
+    passed = [a for a in done.answers if a.outcome == "passed" and a.exhibits]
+    drawn, samples, axes = illustrated(survey, (*ordered, *passed), axes_of(survey))
+    findings, beside = drawn[: len(ordered)], {a.fault: a.exhibits for a in drawn[len(ordered) :]}
     seconds["showing"] = round(time.monotonic() - began, 3)
     return Inspection(
         options.typed,
@@ -172,7 +174,7 @@ def _assembled(
         {name: int((survey.split == i).sum()) for i, name in enumerate(survey.splits)},
         _classes(survey),
         _shape(survey),
-        tuple(replace(a, exhibits=()) for a in done.answers),
+        tuple(replace(a, exhibits=beside.get(a.fault, ())) for a in done.answers),
         findings,
         tuple(done.questions),
         axes,

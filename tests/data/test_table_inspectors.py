@@ -603,7 +603,7 @@ def test_telco_bikes_and_taxis(shared: Shared) -> None:
 
 
 def test_other_real_tables_are_sound_but_for_what_is_known(shared: Shared) -> None:
-    known = {"beijing_pm25.csv.gz": {"target-missing", "identifier-columns"}}
+    known = {"beijing_pm25.csv.gz": {"target-missing"}}
     names = ("winequality-red.csv", "winequality-white.csv", "flights_200k.parquet", "beijing_pm25.csv.gz")
     for name, target in zip(names, ("", "", "delay", "pm2.5"), strict=True):
         survey = real(shared(f"tables/{name}"), target)
@@ -662,15 +662,19 @@ def test_class_words_in_several_spellings() -> None:
 )
 def test_class_words_that_are_different(words: str) -> None:
     first, *others = words.split()
-    assert spelled({first: 1000, "other": 1000, "third": 900, "fourth": 800, **dict.fromkeys(others, 5)}).outcome == "passed"
+    assert (
+        spelled({first: 1000, "other": 1000, "third": 900, "fourth": 800, **dict.fromkeys(others, 5)}).outcome
+        == "passed"
+    )
 
 
 def test_classes_that_reading_made_one(tmp_path: Path) -> None:
     rows = [f"{i % 7},{'cat ' if i % 10 == 0 else ('cat', 'dog')[i % 2]}" for i in range(200)]
     (tmp_path / "t.csv").write_text("v,y\n" + "\n".join(rows) + "\n")
     found = asked("label-spelling", real(tmp_path / "t.csv", "y"))
-    assert 'white space at the ends makes another class of "cat " (20) and "cat" (80), cut off here' in found.measured.replace(
-        '"cat" (80) and "cat " (20)', '"cat " (20) and "cat" (80)'
+    assert (
+        'white space at the ends makes another class of "cat " (20) and "cat" (80), cut off here'
+        in found.measured.replace('"cat" (80) and "cat " (20)', '"cat " (20) and "cat" (80)')
     )
 
 
@@ -700,3 +704,10 @@ def test_a_telephone_number_names_its_row_and_a_postcode_does_not() -> None:
     assert len(set(zips)) >= 0.98 * len(zips)
     survey = survey_of({"zip": zips, "phone": phone, "x": rng.normal(size=1500)})
     assert asked("identifier-columns", survey).evidence["columns"] == ["phone"]
+
+
+def test_the_remedy_of_a_named_group_does_not_ask_for_its_name() -> None:
+    split = np.arange(N) % 2
+    survey = survey_of({"who": [f"p{i % 50 // 2}" for i in range(N)], "y": ANSWER}, "y", split, group="who")
+    found = asked("groups-straddle-splits", survey)
+    assert found.remedy.startswith("split by who") and "--group" not in found.remedy

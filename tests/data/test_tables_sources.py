@@ -745,10 +745,75 @@ def test_a_part_without_most_features_is_another_table(tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("p,q,a,target\n" + "1,2,3,x\n4,5,6,y\n" * 20)
     (tmp_path / "alike.csv").write_text("a,b,q,target\n" + "1,2,3,x\n4,5,6,y\n" * 20)
     train = tmp_path / "train.csv"
-    with pytest.raises(SourceError, match="test lacks 2 of the 3 features of the first part: 'b', 'c'; it has 'p', 'q'"):
+    with pytest.raises(
+        SourceError, match="test lacks 2 of the 3 features of the first part: 'b', 'c'; it has 'p', 'q'"
+    ):
         open_dataset(train, Asked(), Limits(), test=tmp_path / "other.csv")
     told = open_dataset(train, Asked(), Limits(), test=tmp_path / "alike.csv").troubles
     assert [t.what for t in told] == [
         "column 'q' is not in the first part: left out",
         "column 'c' of the first part is not there: all its cells are missing",
     ]
+
+
+def test_rows_that_are_series_behind_their_class(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    steps = np.linspace(0, 6, 80)
+    for name, rows in (("a_TRAIN.tsv", 60), ("a_TEST.tsv", 40)):
+        lines = []
+        for i in range(rows):
+            wave = np.sin(steps * (1 + i % 2) + rng.uniform(0, 6)) * rng.uniform(1, 2)
+            lines.append("\t".join([str(1 + i % 2), *(f"{v:.5f}" for v in wave)]))
+        (tmp_path / name).write_text("\n".join(lines) + "\n")
+    data = open_dataset(tmp_path / "a_TRAIN.tsv", Asked(kind="series"), Limits(), test=tmp_path / "a_TEST.tsv")
+    told = data.recognised
+    assert (told.kind, told.task, told.target, len(data)) == ("series", "classes", "column 0", 100)
+    assert data.series is not None and data.series(99).shape == (1, 80) and list(data.roles) == ["column 0"]
+    assert "each row is a series of up to 80 values behind its class" in told.why
+
+
+def test_folder_of_records(tmp_path: Path) -> None:
+    for split, rows in (("train", 40), ("test", 20)):
+        lines = [json.dumps({"a": i, "label": "yn"[i % 2]}) for i in range(rows)]
+        (tmp_path / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
+    data = open_dataset(tmp_path, Asked(), Limits())
+    assert (len(data), data.splits, data.name_of(40)) == (60, ("train", "test"), "test.jsonl, record 1")
+
+
+def test_refusals_name_a_way_out(tmp_path: Path) -> None:
+    arrays, code = tmp_path / "arrays", tmp_path / "code"
+    for label in "ab":
+        (arrays / label).mkdir(parents=True)
+        (code / label).mkdir(parents=True)
+        for i in range(30):
+            np.save(arrays / label / f"{i}.npy", np.zeros((4, 4, 4)))
+            (code / label / f"{i}.py").write_text(f"def {label}{i}():\n    return {i}\n")
+    with pytest.raises(SourceError, match="60 files of arrays lie below it: stack them into one"):
+        open_dataset(arrays, Asked(), Limits())
+    with pytest.raises(SourceError, match="60 files of source code lie below it: --kind text"):
+        open_dataset(code, Asked(), Limits())
+    data = open_dataset(code, Asked(kind="text"), Limits())
+    assert (len(data), data.recognised.kind, data.recognised.task) == (60, "text", "classes")
+    np.savez(tmp_path / "v.npz", x=np.zeros((20, 24, 24, 24)), y=np.arange(20) % 2)
+    with pytest.raises(SourceError, match=r"known are pictures \(n, height, width\).*of volumes name slices"):
+        open_dataset(tmp_path / "v.npz", Asked(), Limits())
+
+
+def test_sequences_of_letters_are_texts(opened: Open) -> None:
+    rng = random.Random(0)
+    rows = [f"{''.join(rng.choices('ACGT', k=60))},{'yn'[i % 2]}" for i in range(100)]
+    assert opened("sequence,label\n" + "\n".join(rows) + "\n").recognised.kind == "text"
+
+
+def test_numbers_of_pictures_that_are_not_finite(tmp_path: Path) -> None:
+    from trainloud.data.inspector import inspectors
+    from trainloud.data.survey import Measured, Survey
+
+    x = np.random.default_rng(0).random((50, 8, 8)).astype(np.float32)
+    x[7, 1, 1], x[9] = np.nan, np.inf
+    np.savez(tmp_path / "p.npz", x=x, y=np.arange(50) % 2)
+    data = open_dataset(tmp_path / "p.npz", Asked(), Limits())
+    found = inspectors()["non-finite-values-in-data"].item.judge(Survey(data, Measured(), Limits()))  # type: ignore[union-attr]
+    assert (
+        "2 of 50 pictures hold numbers that are not finite: 64 infinite in single precision and 1 NaN" in found.measured
+    )

@@ -261,7 +261,7 @@ def test_series_are_measured_with_known_numbers(tmp_path: Path) -> None:
     np.testing.assert_allclose(axes["missing share"], [0, 0, 1 / 3, np.nan], rtol=1e-6)
     assert asked("constant-channels", survey).evidence["rows"] == [1]
     gaps = asked("series-with-gaps", survey)
-    assert "1 of 4 series have gaps" in gaps.measured and "1 series have no value at all" in gaps.measured
+    assert "1 of 4 series has gaps" in gaps.measured and "1 series has no value at all" in gaps.measured
 
 
 # measuring texts ----------------------------------------------------------------------------------------------------

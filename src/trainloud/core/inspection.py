@@ -60,7 +60,8 @@ class Inspection:
     shape: str = ""
     """Size of one example in words ("32 x 32 RGB", "14 columns")."""
     answers: tuple[Finding, ...] = ()
-    """One for each inspector, whatever its outcome."""
+    """One for each inspector, whatever its outcome; with exhibits where one passed and still has something to show (the
+    likeliest wrong labels of a set that is not noisy)."""
     findings: tuple[Finding, ...] = ()
     """Fired only, most important first, what one explains folded under it."""
     questions: tuple[Answer, ...] = ()

@@ -8,7 +8,9 @@ import numpy as np
 EDGES = " .,;:!'\"`"  # signs that are no part of a word at its ends
 CASED = 3  # letters from which case tells nothing: "a" and "A" may be two letters, "CO" and "Co" two substances
 SWAPPED = 4  # letters from which two neighbours in the wrong order are a slip: "stpo"
-LEFT_OUT = 6  # letters of the shorter word from which one left out or put in is a slip; "plane" and "planet" are two words
+LEFT_OUT = (
+    6  # letters of the shorter word from which one left out or put in is a slip; "plane" and "planet" are two words
+)
 REPLACED = 7  # letters from which another one in one place is a slip; "house" and "horse" are two words
 
 

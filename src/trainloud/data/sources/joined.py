@@ -81,7 +81,7 @@ def join(parts: Mapping[str, Dataset], limits: Limits | None = None, of: Mapping
     )
 
 
-def _identity(parts: dict[str, Dataset]) -> str:
+def _identity(parts: Mapping[str, Dataset]) -> str:
     """Of all parts together; "" (nothing is kept) where one of them has none, as arrays in memory."""
     if not all(p.identity for p in parts.values()):
         return ""

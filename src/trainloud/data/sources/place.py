@@ -3,11 +3,20 @@
 import hashlib
 import os
 import stat
+from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from trainloud.data.dataset import SourceError
+
+LOOKED_AT = 10_000  # files of a folder whose names are looked at
+CODE = frozenset(
+    [".py", ".js", ".ts", ".java", ".c", ".h", ".cc", ".cpp", ".hpp", ".cs", ".go", ".rs", ".rb", ".php", ".swift"]
+    + [".kt", ".scala", ".r", ".jl", ".m", ".lua", ".pl", ".sh", ".sql", ".hs", ".ml", ".jsx", ".tsx"]
+)
+"""Suffixes of source code."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +68,31 @@ class Place:
             entries = list(os.scandir(self.path))
             if not entries:
                 return "the folder is empty"
-            return f"none of the {len(entries)} entries of the folder is data that trainloud knows"
+            told = f"none of the {len(entries)} entries of the folder is data that trainloud knows"
+            return "; ".join([told, *_way_out(self.path)])
         if self.is_file:
             assert self.path is not None
             return "the file is empty" if not self.path.stat().st_size else "no form of data that trainloud knows"
         return f"an object of type {type(self.thing).__name__} is no data that trainloud knows"
+
+
+def _way_out(folder: Path) -> list[str]:
+    """What to do about the files that lie most below a folder, for forms that are known otherwise."""
+    found = Counter(Path(n).suffix.lower() for n in islice((n for _, _, ns in os.walk(folder) for n in ns), LOOKED_AT))
+    if not found:
+        return ["no file lies below it"]
+    arrays = found[".npy"] + found[".npz"]
+    if 2 * arrays > found.total():
+        return [
+            f"{arrays:,} files of arrays lie below it: stack them into one .npz, x of shape (n, ...), an example a "
+            f"row, "
+            "and y of shape (n,), the class of each"
+        ]
+    code = sum(found[s] for s in CODE)
+    if 2 * code > found.total():
+        return [f"{code:,} files of source code lie below it: --kind text reads them as texts"]
+    suffix, most = found.most_common(1)[0]
+    return [f"most below it are {suffix or 'files without a suffix'} ({most:,} of {found.total():,} looked at)"]
 
 
 def identity_of(path: Path) -> str:
@@ -77,7 +106,9 @@ def identity_of(path: Path) -> str:
         except OSError:  # a broken link, or gone since
             continue
         if stat.S_ISREG(info.st_mode):
-            digest.update(f"{name}\0{info.st_size}\0{info.st_mtime_ns}\0{info.st_ctime_ns}\n".encode(errors="surrogateescape"))
+            digest.update(
+                f"{name}\0{info.st_size}\0{info.st_mtime_ns}\0{info.st_ctime_ns}\n".encode(errors="surrogateescape")
+            )
     return digest.hexdigest()
 
 

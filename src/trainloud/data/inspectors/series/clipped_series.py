@@ -19,6 +19,7 @@ import numpy as np
 
 from trainloud.core.finding import Finding, fired, passed, unknown
 from trainloud.data.inspector import Inspector
+from trainloud.data.methods.columns import plural
 from trainloud.data.methods.waves import Channel, channels, runs
 from trainloud.data.survey import Survey
 
@@ -52,7 +53,7 @@ def judge(survey: Survey) -> Finding:
     clips = [clip for c in judged for clip in _clips(c)]
     if not clips:
         return passed(
-            f"in none of {len(judged):,} channels do values pile up at an end of the range", channels=len(judged)
+            f"{plural(len(judged), 'channel')}: in none do values pile up at an end of the range", channels=len(judged)
         )
     clips.sort(key=lambda c: -c.share)
     return fired(

@@ -32,7 +32,14 @@ def judge(survey: Survey) -> Finding:
     dead = _dead(survey) if len(flat) < n else []
     if not len(flat) and not dead:
         return passed(f"something changes in each of {n:,} series, and in every channel", flat=0)
-    said = [f"{len(flat):,} of {n:,} series ({len(flat) / n:.2%}) are flat in all channels"] if len(flat) else []
+    said = (
+        [
+            f"{len(flat):,} of {n:,} series ({len(flat) / n:.2%}) {'is' if len(flat) == 1 else 'are'} flat in all "
+            f"channels"
+        ]
+        if len(flat)
+        else []
+    )
     said += [f"{name} is flat in {share:.1%} of the series" for name, share in dead[:5]]
     shown = [survey.exhibit("flat series", flat[:SHOWN].tolist(), (), len(flat))] if len(flat) else []
     return fired(

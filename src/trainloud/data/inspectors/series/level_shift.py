@@ -20,7 +20,7 @@ import numpy as np
 
 from trainloud.core.finding import Finding, fired, passed, unknown
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import TABLES
+from trainloud.data.methods.columns import TABLES, plural
 from trainloud.data.methods.waves import Channel, channels, in_time
 from trainloud.data.survey import Survey
 
@@ -49,7 +49,7 @@ def judge(survey: Survey) -> Finding:
     if survey.group:
         return unknown("several series in one table: the level is not compared across them")
     if len(order) < LEAST_ROWS:
-        return unknown(f"{len(order):,} rows in time are too few; it takes {LEAST_ROWS}")
+        return unknown(f"{plural(len(order), 'row')} in time: too few; it takes {LEAST_ROWS}")
     cut = int(survey.training.sum()) if len(survey.splits) > 1 else int(EARLY * len(order))
     judged = [s for c in channels(survey) if (s := _shift(c, order, survey, cut)) is not None]
     if not judged:
@@ -59,7 +59,8 @@ def judge(survey: Survey) -> Finding:
     if not told:
         worst = max(judged, key=lambda s: abs(s.shift))
         return passed(
-            f"{len(judged):,} columns keep their level: the largest shift after {where}, of {worst.channel}, is "
+            f"{plural(len(judged), 'column')} {'keeps its' if len(judged) == 1 else 'keep their'} level: the "
+            f"largest shift after {where}, of {worst.channel}, is "
             f"{worst.shift:+.2f} standard deviations, {worst.outside:.0%} of its stretches outside of the early ones",
             shift=worst.shift,
         )

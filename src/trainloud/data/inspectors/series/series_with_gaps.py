@@ -32,11 +32,14 @@ def judge(survey: Survey) -> Finding:
         return passed(f"no value is missing inside any of {n:,} series", rows=0)
     worst = rows[np.argsort(-share[rows], kind="stable")][:SHOWN]
     said = (
-        [f"{len(rows):,} of {n:,} series have gaps, {share[rows].mean():.1%} of their values on average"]
+        [
+            f"{len(rows):,} of {n:,} series {'has' if len(rows) == 1 else 'have'} gaps, {share[rows].mean():.1%} "
+            f"of their values on average"
+        ]
         if len(rows)
         else []
     )
-    said += [f"{empty:,} series have no value at all"] * bool(empty)
+    said += [f"{empty:,} series {'has' if empty == 1 else 'have'} no value at all"] * bool(empty)
     if len(survey.splits) > 1 and len(rows):
         said.append(
             ", ".join(f"{name} {share[survey.rows_of(name)].mean():.2%}" for name in survey.splits) + " missing"

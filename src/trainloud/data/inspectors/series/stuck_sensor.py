@@ -18,7 +18,7 @@ import numpy as np
 
 from trainloud.core.finding import Finding, fired, passed, unknown
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import TABLES
+from trainloud.data.methods.columns import TABLES, plural
 from trainloud.data.methods.waves import Channel, channels, runs
 from trainloud.data.survey import Survey
 
@@ -47,7 +47,8 @@ def judge(survey: Survey) -> Finding:
     stuck = [r for c in judged for r in _runs(c)]
     if not stuck:
         return passed(
-            f"no run of equal values in {len(judged):,} channels is {LONGEST} steps and {TIMES:g} times the usual "
+            f"no run of equal values in {plural(len(judged), 'channel')} is {LONGEST} steps and {TIMES:g} times "
+            f"the usual "
             "longest",
             channels=len(judged),
         )

@@ -40,9 +40,14 @@ def judge(survey: Survey) -> Finding:
     worst = max(candidates, key=lambda g: _straddling(survey, g.codes)[1])
     both, share, several = _straddling(survey, worst.codes)
     if share < STRADDLE:
-        return passed(f"{len(both):,} of {several:,} groups by {worst.name} straddle the splits", groups=len(both))
+        return passed(
+            f"{len(both):,} of {plural(several, 'group')} by {worst.name} "
+            f"{'straddles' if len(both) == 1 else 'straddle'} the splits",
+            groups=len(both),
+        )
     return fired(
-        f"{len(both):,} of {plural(several, 'group')} of several rows by {worst.name} have rows in {_splits(survey)}: "
+        f"{len(both):,} of {plural(several, 'group')} of several rows by {worst.name} "
+        f"{'has' if len(both) == 1 else 'have'} rows in {_splits(survey)}: "
         f"{worst.why}",
         f"if {worst.name} tells things apart that are met again, all rows of one in one split",
         severity="note",
@@ -58,13 +63,16 @@ def _named(survey: Survey, group: Grouping) -> Finding:
     both, _, _ = _straddling(survey, group.codes)
     known = np.unique(group.codes[group.codes >= 0])
     if not len(both):
-        return passed(f"none of {plural(len(known), 'value')} of {group.name} stands in two splits", groups=0)
+        return passed(f"{plural(len(known), 'value')} of {group.name}: none stands in two splits", groups=0)
     rows = np.isin(group.codes, both) & ~survey.training
     return fired(
-        f"{len(both):,} of {plural(len(known), 'value')} of {group.name} have rows in several of {_splits(survey)}; "
-        f"{int(rows.sum()):,} of {int((~survey.training).sum()):,} rows outside training belong to one of them",
+        f"{len(both):,} of {plural(len(known), 'value')} of {group.name} {'has' if len(both) == 1 else 'have'} "
+        f"rows in several of {_splits(survey)}; "
+        f"{int(rows.sum()):,} of {int((~survey.training).sum()):,} rows outside training "
+        f"{'belongs' if rows.sum() == 1 else 'belong'} to one of them",
         f"all rows of one {group.name} in one split",
         exhibits=_exhibits(survey, group.codes, both),
+        remedy=f"split by {group.name}: all rows of one value in one split (GroupKFold in scikit-learn).",
         group=group.name,
         groups=len(both),
         of=len(known),

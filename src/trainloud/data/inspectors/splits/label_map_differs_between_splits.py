@@ -84,7 +84,8 @@ def _between(survey: Survey, a: str, ours: dict[str, int], b: str, theirs: dict[
         )
     if not set(ours) & set(theirs):
         return fired(
-            f"none of {plural(len(theirs), 'class', 'classes')} in {b} ({listed(sorted(theirs), 3)}) occurs among the "
+            f"{plural(len(theirs), 'class', 'classes')} in {b} ({listed(sorted(theirs), 3)}), none of which is "
+            f"among the "
             f"{len(ours):,} in {a} ({listed(sorted(ours), 3)})",
             "the same classes in all splits",
             splits={a: sorted(ours)[:100], b: sorted(theirs)[:100]},
@@ -126,7 +127,8 @@ def _told(
         f"{plural(len(pairs), 'class', 'classes')} of {len(ours):,} in {a} "
         f"{'is' if len(pairs) == 1 else 'are'} named otherwise in {b}, {how}: "
         + listed(f'"{w}" and "{v}"' for w, v in pairs)
-        + f"; these are {rows:,} of {sum(theirs.values()):,} labelled {b} examples; {len(alike):,} classes have one "
+        + f"; these are {rows:,} of {sum(theirs.values()):,} labelled {b} examples; "
+        f"{plural(len(alike), 'class', 'classes')} {'has' if len(alike) == 1 else 'have'} one "
         "name in both",
         "one name for each class in all splits",
         exhibits=shown,

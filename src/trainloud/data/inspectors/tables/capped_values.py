@@ -37,7 +37,7 @@ def judge(survey: Survey) -> Finding:
         return unknown("there is no column of numbers")
     caps = [cap for column in columns for cap in _caps(survey, column)]
     if not caps:
-        return passed(f"in none of {plural(len(columns), 'column')} of numbers do values pile up at an end")
+        return passed(f"{plural(len(columns), 'column')} of numbers: in none do values pile up at an end")
     caps.sort(key=lambda cap: (cap["column"] != survey.target, -cap["share"]))
     of_target = any(cap["column"] == survey.target for cap in caps)
     shown = []

@@ -99,9 +99,7 @@ def _answer(
     )
 
 
-def _background(
-    survey: Survey, columns: tuple[str, ...], constant: dict[str, str], nearly: dict[str, str]
-) -> set[str]:
+def _background(survey: Survey, columns: tuple[str, ...], constant: dict[str, str], nearly: dict[str, str]) -> set[str]:
     """Constant columns of numbers that hold what is an end of many others like them: of one range (0 and 1), or of one
     name but for the number in it ("pixel17")."""
     numbers = [c for c in columns if survey.data.roles[c] == "number"]

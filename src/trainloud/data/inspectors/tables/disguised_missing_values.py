@@ -7,7 +7,8 @@ Remedy: tell the reader of the file which spellings mean "missing" (`na_values` 
 then treat these cells as the other missing ones.
 
 Known limits: empty cells and the spellings that readers of tables take for missing unasked (NA, NaN, NULL, N/A, None)
-are listed by missing-values. A number is suspected only where it stands often and far outside all others, or where it is the one
+are listed by missing-values. A number is suspected only where it stands often and far outside all others, or where it
+is the one
 negative number among many; a filler amid the values (0 kg, 50 %) is not seen. Suspected numbers stay values here.
 
 Source: Pearson 2006, "The Problem of Disguised Missing Data", SIGKDD Explorations 8(1); Qahtan et al. 2018, "FAHES".
@@ -94,7 +95,10 @@ def _told(survey: Survey, spelled: dict[str, dict[str, int]]) -> str:
         return ""
     cells = sum(sum(words.values()) for words in spelled.values())
     each = listed(f"{' and '.join(words)} in {c} ({sum(words.values()):,})" for c, words in spelled.items())
-    told = f"{plural(cells, 'cell')} in {plural(len(spelled), 'column')} {'spells' if cells == 1 else 'spell'} 'missing' in "
+    told = (
+        f"{plural(cells, 'cell')} in {plural(len(spelled), 'column')} {'spells' if cells == 1 else 'spell'} "
+        f"'missing' in "
+    )
     told += f"words: {each}"
     if len(survey.splits) > 1:
         by_split = np.sum([list(_by_split(survey, _rows(survey, c)).values()) for c in spelled], axis=0)

@@ -45,7 +45,7 @@ def judge(survey: Survey) -> Finding:
             found[column] = far, f"{column}: {end} {say(outer)}, median {say(seen.median)}, {beyond}"
     if not found:
         return passed(
-            f"in none of {plural(len(columns), 'column')} of numbers does a value lie {FAR:g} widths of the middle "
+            f"{plural(len(columns), 'column')} of numbers: in none does a value lie {FAR:g} widths of the middle "
             "90 % from the median"
         )
     order = sorted(found, key=lambda c: (c != survey.target, -found[c][0]))

@@ -48,7 +48,7 @@ def judge(survey: Survey) -> Finding:
             f"than {SELDOM} times)"
         )
     if not found:
-        return passed(f"none of {plural(len(columns), 'column')} of words has many that are seldom met", columns=0)
+        return passed(f"{plural(len(columns), 'column')} of words: none has many that are seldom met", columns=0)
     return fired(
         f"different words: {listed(found.values())}",
         f"fewer than {MANY} different words, or words that are met {SELDOM} times and more",

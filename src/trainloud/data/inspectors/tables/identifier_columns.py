@@ -9,7 +9,8 @@ Remedy: leave the column out of the features; keep it aside to join and to split
 Known limits: told by the values: whole numbers that hardly ever repeat although they could, or words of one shape with
 digits in them, different in every row. Measurements are not blamed for being unique. A counter named like a time is
 left alone. It is a warning where the target follows from the number, which a model takes for a quantity; a code that no
-model takes for one, and a number that the target does not follow, are a note. Columns that repeat (a patient's number) are asked about by groups-straddle-splits.
+model takes for one, and a number that the target does not follow, are a note. Columns that repeat (a patient's
+number) are asked about by groups-straddle-splits.
 
 Source: Kaufman, Rosset, Perlich, Stitelman 2012, "Leakage in Data Mining", section 2 (the patient's number that told
 the hospital).
@@ -25,7 +26,9 @@ from trainloud.data.survey import Survey
 
 ROWS_SHOWN = 4
 STRETCHES = 10  # equal stretches of the numbers, in order ...
-FOLLOWS = 0.05  # ... by which this share of the target's variance is explained, beyond chance: it follows from the number
+FOLLOWS = (
+    0.05  # ... by which this share of the target's variance is explained, beyond chance: it follows from the number
+)
 
 
 def judge(survey: Survey) -> Finding:
@@ -35,7 +38,7 @@ def judge(survey: Survey) -> Finding:
         return unknown(f"{plural(len(survey), 'row')}: in so few, unlike values are no sign of an identifier")
     found = identifiers(survey)
     if not found:
-        return passed(f"none of {plural(len(survey.columns), 'column')} only names its rows", columns=[])
+        return passed(f"{plural(len(survey.columns), 'column')}: none only names its rows", columns=[])
     telling = {c: share for c in found if (share := _explained(survey, c)) >= FOLLOWS}
     measured = f"{plural(len(found), 'column')} only {'names' if len(found) == 1 else 'name'} the row: "
     measured += listed(f"{c} ({f.why})" for c, f in found.items())

@@ -137,7 +137,9 @@ INSPECTOR = Inspector(fault="label-spelling", severity="warning", basis="proof",
 
 
 def bad(folder):
-    rows = [f"{i % 17},{i * 7 % 13},{'Positive' if i % 40 == 0 else ('positive', 'negative')[i % 2]}" for i in range(200)]
+    rows = [
+        f"{i % 17},{i * 7 % 13},{'Positive' if i % 40 == 0 else ('positive', 'negative')[i % 2]}" for i in range(200)
+    ]
     (folder / "table.csv").write_text("a,b,answer\n" + "\n".join(rows) + "\n")
     return ["table.csv", "--target", "answer"]
 

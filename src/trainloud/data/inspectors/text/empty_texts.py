@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from trainloud.core.finding import Finding, fired, passed
 from trainloud.data.inspector import Inspector
+from trainloud.data.methods.columns import plural
 from trainloud.data.survey import Survey
 
 FEW = 0.001  # share of the texts up to which it is worth knowing but spoils nothing
@@ -33,7 +34,8 @@ def judge(survey: Survey) -> Finding:
     kinds = f" ({missing:,} of them missing altogether)" if missing else ""
     per_class = _classes(survey, rows)
     return fired(
-        f"{len(rows):,} of {n:,} texts ({share:.2%}) are empty or white space{kinds}{per_class}",
+        f"{len(rows):,} of {plural(n, 'text')} ({share:.2%}) {'is' if len(rows) == 1 else 'are'} empty or white "
+        f"space{kinds}{per_class}",
         "no text without a letter or sign",
         severity="note" if share <= FEW else None,
         exhibits=[survey.exhibit("empty texts", rows[:SHOWN].tolist(), total=len(rows))],

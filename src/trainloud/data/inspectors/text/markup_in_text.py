@@ -20,6 +20,7 @@ import numpy as np
 from trainloud.core.finding import Finding, fired, passed, unknown
 from trainloud.data.inspector import Inspector
 from trainloud.data.measure.text import MARKUP
+from trainloud.data.methods.columns import plural
 from trainloud.data.survey import Survey
 
 LEAST_SHARE = 0.005  # of the texts; below, somebody wrote about markup
@@ -35,7 +36,10 @@ def judge(survey: Survey) -> Finding:
     found = np.nan_to_num(survey.measured.axes["markup"])
     rows = np.flatnonzero(found > 0)
     n = len(survey)
-    said = f"{len(rows):,} of {n:,} texts ({len(rows) / max(n, 1):.2%}) hold tags or entities of HTML"
+    said = (
+        f"{len(rows):,} of {plural(n, 'text')} ({len(rows) / max(n, 1):.2%}) "
+        f"{'holds' if len(rows) == 1 else 'hold'} tags or entities of HTML"
+    )
     if len(rows) < max(LEAST, LEAST_SHARE * n):
         return passed(said, rows=len(rows))
     kinds: Counter[str] = Counter()

@@ -21,6 +21,7 @@ import numpy as np
 
 from trainloud.core.finding import Finding, fired, passed, unknown
 from trainloud.data.inspector import Inspector
+from trainloud.data.methods.columns import plural
 from trainloud.data.methods.shingles import BYTES_A_ROW, SHORTEST, Alike, alike, groups
 from trainloud.data.survey import Survey
 
@@ -75,9 +76,12 @@ def _told(survey: Survey, found: Alike, sampled: str) -> Finding:
         f"and more of their runs of {found.size} letters), in {len(told):,} group{'s' * (len(told) > 1)}"
     ]
     if len(survey.splits) > 1:
-        parts.append(f"{len(across):,} groups with {leaked:,} texts lie across splits")
+        parts.append(
+            f"{plural(len(across), 'group')} with {plural(leaked, 'text')} {'lies' if len(across) == 1 else 'lie'} "
+            f"across splits"
+        )
     if survey.labels is not None:
-        parts.append(f"{len(against):,} groups carry different labels")
+        parts.append(f"{plural(len(against), 'group')} {'carries' if len(against) == 1 else 'carry'} different labels")
     ranked = sorted(told, key=lambda g: (g.splits < 2, g.labels < 2, -g.best, int(g.rows[0])))
     shown = [
         survey.exhibit(

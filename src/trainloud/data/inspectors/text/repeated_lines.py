@@ -17,6 +17,7 @@ import numpy as np
 
 from trainloud.core.finding import Finding, fired, passed, unknown
 from trainloud.data.inspector import Inspector
+from trainloud.data.methods.columns import plural
 from trainloud.data.survey import Survey
 
 HELD_OUT = 0.1  # share of the lines that a split at random holds out
@@ -33,7 +34,10 @@ def judge(survey: Survey) -> Finding:
     )
     inverse = inverse.ravel()
     repeated = n - len(times)
-    said = f"{repeated:,} of {n:,} rows repeat another ({len(times):,} different)"
+    said = (
+        f"{repeated:,} of {plural(n, 'row')} {'repeats' if repeated == 1 else 'repeat'} another ({len(times):,} "
+        f"different)"
+    )
     if len(survey.splits) > 1:
         share, how = _given(survey, inverse), "of the rows outside the training split"
     else:

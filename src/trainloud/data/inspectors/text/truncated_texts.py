@@ -52,7 +52,8 @@ def judge(survey: Survey) -> Finding:
             said[-1] += f", but {cut:.0%} of them end like a sentence"
             continue
         return fired(
-            f"{len(rows):,} of {n:,} texts ({len(rows) / n:.2%}) have exactly the greatest length, {most:,} {unit}; at "
+            f"{len(rows):,} of {n:,} texts ({len(rows) / n:.2%}) {'has' if len(rows) == 1 else 'have'} exactly the "
+            f"greatest length, {most:,} {unit}; at "
             f"each length just below there are {usual:.1f}. {cut:.0%} of them end like a sentence, of the others "
             f"{whole:.0%}",
             f"at the greatest length as many texts as just below it, about {usual:.1f}",

@@ -28,6 +28,10 @@ NEVER = (
     "code that reads them as module:attribute"
 )
 WEIGHTS = ("weight", "bias", "running_mean", "running_var")  # last words of what a network's state is made of
+SHAPES = (
+    "known are pictures (n, height, width), (n, height, width, 1 to 4) or (n, 1 to 4, height, width), series "
+    "(n, channels, time) and rows (n, columns); of volumes name slices, saved as pictures, or a row of features each"
+)
 LARGE = 1 << 30  # bytes of an array from which the ratio of its compression is asked for
 MOST_RATIO = 500  # times: masks of few strokes reach 200; deflate's bound of 1,032 is reached by zeros alone
 FOLDER_SHARE = 0.5  # of a folder's files that must be arrays
@@ -84,7 +88,8 @@ def read(place: Place, asked: Asked, limits: Limits) -> Dataset:
         )  # fmt: skip
         return dataset(stack, asked, limits)
     except SourceError as error:
-        raise SourceError(f"{place}: {error}{met}") from error
+        deep = any(a.ndim > 3 for a in loaded.arrays.values())
+        raise SourceError(f"{place}: {error}{met}{f'; {SHAPES}' if deep else ''}") from error
 
 
 class Loaded:

@@ -157,7 +157,9 @@ def styled(words: Words, style: Style, comma: bool) -> tuple[np.ndarray, np.ndar
         one = _first(words, own & matches(words, r"\.\d{3}"))
         if not style.doubt or not one:
             return None
-        doubt = f'"{one}" is taken for {pc.cast(style.plain(pa.array([one])), pa.float64())[0].as_py():,.0f}: {style.doubt}'
+        doubt = (
+            f'"{one}" is taken for {pc.cast(style.plain(pa.array([one])), pa.float64())[0].as_py():,.0f}: {style.doubt}'
+        )
     return floats(style.plain(words), valid), valid, doubt
 
 

@@ -5,6 +5,7 @@ that may be anything are never put together: the person names one.
 """
 
 import io
+import os
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -19,14 +20,16 @@ from trainloud.data.sources.place import Place
 from trainloud.data.sources.tables.delimited import TABLES, read_stored, suffixes
 from trainloud.data.sources.tables.feed import Stored
 from trainloud.data.sources.tables.named_parts import family_of, split_of
+from trainloud.data.sources.texts import json_records
 from trainloud.data.sources.texts.text_folder import DOCUMENTS
 
 TEXTS = frozenset({".txt", ".text"})
+RECORDS = frozenset({".jsonl", ".ndjson"})
 MOST_NAMED = 8  # tables that are named where it is open which one is meant
 
 
 def _is_table(name: str) -> bool:
-    return suffixes(Path(name))[0] in TABLES and not is_system(parts_of(name))
+    return suffixes(Path(name))[0] in TABLES | RECORDS and not is_system(parts_of(name))
 
 
 def recognises(place: Place) -> str:
@@ -94,6 +97,10 @@ def _one(place: Place, tree: Tree, entry: Entry, name: str, asked: Asked, limits
         return io.BytesIO(tree.read(entry))
 
     path = Path(entry.name)
+    if suffixes(path)[0] in RECORDS:
+        if not isinstance(tree, Folder):
+            raise SourceError(f"{place}: records in JSON are not read from an archive; unpack it and name the folder")
+        return json_records.read(Place(path=Path(os.fsdecode(entry.key)), word=name), asked, limits)
     stored = Stored(name, opened, path.suffix.lower())  # type: ignore[arg-type]
     try:
         return read_stored(stored, suffixes(path)[0], f"{place.identity()}\0{name}", asked, limits)

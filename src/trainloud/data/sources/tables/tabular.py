@@ -3,6 +3,8 @@
 Readers of every form of table hand over their columns here, as text cells or typed, and get a `Dataset`.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 
@@ -11,6 +13,7 @@ from trainloud.data.dataset import Asked, Dataset, Facts, Limits, SourceError
 from trainloud.data.sources.files.shelf import Columns
 from trainloud.data.sources.tables.columns import Table, Typing
 from trainloud.data.sources.tables.kinds import joined_texts, kind_of
+from trainloud.data.sources.tables.rows_of_series import rows_as_series
 from trainloud.data.sources.tables.steps import steps_of
 from trainloud.data.sources.tables.targets import (
     as_classes,
@@ -35,13 +38,19 @@ def dataset(table: Table, asked: Asked, limits: Limits) -> Dataset:
     for name in table.order:
         work.type(name, target=name == target)
     own = not asked.target and asked.like is None
-    if own and not table.header and table.target != target:
+    rows_why = rows_as_series(work, asked)
+    if rows_why:
+        target, why = table.order[0], rows_why
+        work.type(target, target=True)
+    elif own and not table.header and table.target != target:
         target, why = without_header(work, target, why)
-    if own and target and not table.target and (no := no_target(work, target)):
+    if own and not rows_why and target and not table.target and (no := no_target(work, target)):
         target, why = "", f"{why}, but {no}: there is no target; --target NAME names one"
     time = time_of(work, target, asked)
     steps = steps_of(work.columns, work.roles, time) if table.pictures is None else None
     kind, text, kind_why = kind_of(work, target, steps, asked, table)
+    if rows_why and asked.like is None and not asked.task:
+        asked = replace(asked, task="classes")
     task, task_why = task_of(work, target, kind, asked)
     if kind == "series" and task == "forecast" and not target and asked.like is None:
         target, why = forecast(work, steps)

@@ -24,6 +24,8 @@ TEXT_CHARACTERS = 20  # mean characters of a word, and ...
 TEXT_WORDS = 3.0  # ... mean blank-separated words in it, and ...
 TEXT_DISTINCT = 0.3  # ... share of different cells, from which a column holds texts and no categories
 LONG_TEXT = 60  # mean characters from which few rows of them are texts too
+SEQUENCE = r"^(?:[A-Z*-]+|[a-z]+)$"  # DNA, RNA, proteins: letters of one case without a blank, ...
+SEQUENCE_LETTERS = 30  # ... of so many in the mean: longer than words of languages
 LOOK = 5000  # cells or words that this is judged on
 
 # Taken as missing wherever they stand, as R and pandas do.
@@ -323,6 +325,8 @@ def holds_texts(column: _Column, present: np.ndarray) -> bool:
         return False
     if column.codes is None and pc.count_distinct(looked).as_py() < TEXT_DISTINCT * len(looked):
         return False
+    if length >= SEQUENCE_LETTERS and matches(looked, SEQUENCE).all():
+        return True
     # Scripts without blanks: two of their characters are about a word.
     blanks = pc.add(pc.count_substring_regex(looked, r"\s+"), 1)
     dense = pc.count_substring_regex(looked, r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}]{2}")

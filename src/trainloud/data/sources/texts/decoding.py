@@ -13,6 +13,7 @@ from typing import IO
 import numpy as np
 
 from trainloud.data.dataset import SourceError, Trouble
+from trainloud.data.methods.columns import plural
 from trainloud.data.methods.spans import WIDE
 
 PIECE = 4 << 20  # bytes that are read at once; working on them takes some thirty times as much
@@ -135,7 +136,11 @@ class Decoder:
         if not self.asked and bad > wide:
             self.encoding = "cp1252"
             self.troubles.append(
-                Trouble("encoding-guessed", self.name, f"{bad:,} bytes are no UTF-8: read as {_eight_bit(raw)}")
+                Trouble(
+                    "encoding-guessed",
+                    self.name,
+                    f"{plural(bad, 'byte')} that {'is' if bad == 1 else 'are'} no UTF-8: read as {_eight_bit(raw)}",
+                )
             )
             return self._other(raw)
         self._locate(raw)
@@ -148,7 +153,13 @@ class Decoder:
         bad = text.count("\ufffd")
         if bad:
             line = self._line + text.count("\n", 0, text.index("\ufffd"))
-            self.troubles.append(Trouble("encoding", f"{self.name}:{line}", f"{bad:,} characters are no {encoding}"))
+            self.troubles.append(
+                Trouble(
+                    "encoding",
+                    f"{self.name}:{line}",
+                    f"{plural(bad, 'character')} that {'is' if bad == 1 else 'are'} no {encoding}",
+                )
+            )
             self.invalid += bad
         return text.encode("utf-8", "replace")
 

@@ -19,10 +19,11 @@ import pyarrow as pa
 
 from trainloud.core.inspection import Recognised
 from trainloud.data.dataset import Asked, Dataset, Limits, Role, SourceError, Trouble
+from trainloud.data.methods.columns import plural
 from trainloud.data.sources import Source
 from trainloud.data.sources.files.tree import Entry, Tree, glance, is_tree, parts_of, printable, tree_of
 from trainloud.data.sources.pictures.layout import SPLIT_WORDS, Folder, Meaning, in_order, layout
-from trainloud.data.sources.place import Place
+from trainloud.data.sources.place import CODE, Place
 from trainloud.data.sources.texts.decoding import BINARY, Decoder, binary_share, guessed
 from trainloud.data.sources.texts.gathered import Gathered
 from trainloud.data.sources.texts.plain_text import MOST, SUFFIXES, Rows, dataset
@@ -49,6 +50,18 @@ def _may_be_text(name: str) -> bool:
     last = name.rsplit("/", 1)[-1]
     suffix = _suffix(last)
     return suffix in SUFFIXES or not suffix or suffix[1:].isdigit()
+
+
+def _is_code(name: str) -> bool:
+    return os.path.splitext(name.lower())[1] in CODE
+
+
+def asked_for(place: Place, asked: Asked) -> bool:
+    """Source code is texts where the person says so."""
+    if asked.kind != "text" or not is_tree(place):
+        return False
+    names = [n for n in glance(place) if _counts_as_file(n)]
+    return sum(map(_is_code, names)) > TEXTS * len(names)
 
 
 def _counts_as_file(name: str) -> bool:
@@ -85,7 +98,7 @@ def read(place: Place, asked: Asked, limits: Limits) -> Dataset:
     if asked.kind and asked.kind not in ("characters", "text"):
         raise SourceError(f"{place}: a folder of texts is no {asked.kind}")
     tree = tree_of(place, limits)
-    entries, strays = _sorted_out(tree)
+    entries, strays = _sorted_out(tree, asked_for(place, asked) or _like_code(asked))
     counts = Counter(parts_of(e.name)[:-1] for e in entries)
     straight = {folder: _stripped(folder, counts) for folder in counts}
     plan = layout({straight[f]: n for f, n in counts.items()}, place.path.name if place.path else "")
@@ -103,13 +116,18 @@ def read(place: Place, asked: Asked, limits: Limits) -> Dataset:
     return _texts(place, tree, entries, meanings, plan.why.replace("pictures", "texts"), strays, asked, limits)
 
 
-def _sorted_out(tree: Tree) -> tuple[list[Entry], list[Trouble]]:
+def _like_code(asked: Asked) -> bool:
+    """Whether the first part is source code."""
+    return asked.like is not None and len(asked.like) > 0 and _is_code(asked.like.name_of(0))
+
+
+def _sorted_out(tree: Tree, code: bool = False) -> tuple[list[Entry], list[Trouble]]:
     """The entries that are texts, and what else lies there."""
     entries, strays = [], []
     counted = [e for e in tree.entries if _counts_as_file(e.name)]
     for e in counted:
         last = parts_of(e.name)[-1]
-        if not _may_be_text(e.name):
+        if not (_is_code(e.name) if code else _may_be_text(e.name)):
             strays.append(Trouble("stray-file", printable(e.name), f"no text by its name, {e.size:,} bytes"))
         elif DOCUMENTS.match(last) and len(counted) > 1:
             strays.append(Trouble("stray-file", printable(e.name), "by its name no example but a description"))
@@ -219,7 +237,10 @@ def _file(tree: Tree, entry: Entry, most: int) -> IO[bytes]:
 
 def _unlabelled(labels: Sequence[str | None], parts: Sequence[Meaning]) -> tuple[str, ...]:
     named = Counter(r.label for r, label in zip(parts, labels, strict=True) if r.label and label is None)
-    return tuple(f"{n:,} texts in folders named {name!r} are taken to have no label" for name, n in named.items())
+    return tuple(
+        f"{plural(n, 'text')} in folders named {name!r} {'is' if n == 1 else 'are'} taken to have no label"
+        for name, n in named.items()
+    )
 
 
 # streams of characters ----------------------------------------------------------------------------------------------
@@ -267,4 +288,4 @@ def _characters(
     return whole
 
 
-SOURCE = Source("folder of texts", recognises, read, order=60)
+SOURCE = Source("folder of texts", recognises, read, order=60, asked_for=asked_for)
