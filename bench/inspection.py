@@ -24,33 +24,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+import inspection_material as m
 import numpy as np
-from inspection_material import (
-    ADULT_HEAD,
-    CLEANVISION,
-    DEEPCHECKS,
-    FASTDUP,
-    IDX,
-    ODD_BUT_SOUND,
-    PANDAS,
-    SKRUB,
-    SPURIOUS,
-    YDATA,
-    Mark,
-    Ran,
-    changes_the_picture,
-    cifar,
-    complains,
-    corrupt,
-    decoded,
-    flipped,
-    inspect,
-    marks,
-    needed,
-    peer,
-    photographs,
-    unpacked,
-)
+from inspection_material import Mark, Ran, inspect, needed
 from rich.console import Console
 from rich.table import Table
 
@@ -92,7 +68,7 @@ class Bench:
         if not python:
             self.console.print(f"{module}: no interpreter has it (--peers, --peers-more)")
             return None
-        return peer(python, program, *words)
+        return m.peer(python, program, *words)
 
     def table(self, title: str, *columns: str) -> Table:
         return Table(*columns, title=title, title_justify="left")
@@ -119,19 +95,18 @@ def ratio(ran: Ran, to: Ran) -> str:
 
 def row_corrupt(b: Bench) -> None:
     chance = np.random.default_rng(SEED)
-    photos = photographs(needed(b.data / "images").parent, SOUND + 20)
+    photos = m.photographs(needed(b.data / "images").parent, SOUND + 20)
     folder = b.folder("corrupt")
-    broken = corrupt(photos[:20], chance)
+    broken = m.corrupt(photos[:20], chance)
     sound = {f"photo{i:03d}.jpg": p for i, p in enumerate(photos[20 : SOUND + 20])}
-    for i, (name, (suffix, make)) in enumerate(2 * list(ODD_BUT_SOUND.items())):
+    for i, (name, (suffix, make)) in enumerate(2 * list(m.ODD_BUT_SOUND.items())):
         photo = sound.pop(f"photo{i:03d}.jpg")
         sound[f"{name} {i}.{suffix}"] = make(photo)
     for name, held in sound.items():
-        if decoded(held) is None:
+        if m.decoded(held) is None:
             raise click.ClickException(f"{name} should be sound, and cannot be decoded")
     for i, (name, held) in enumerate((broken | sound).items()):
-        place = b.folder(f"corrupt/{('even', 'odd')[i % 2]}") / name
-        place.write_bytes(held)
+        (b.folder(f"corrupt/{('even', 'odd')[i % 2]}") / name).write_bytes(held)
 
     def score(names: set[str]) -> tuple[str, str, str]:
         missed = sorted(set(broken) - names)
@@ -140,14 +115,14 @@ def row_corrupt(b: Bench) -> None:
     ours = inspect(folder, "--no-probes")
     named = {Path(n).name for f in findings(ours) if f["fault"] in BROKEN for n in f["evidence"].get("names", ())}
     table = b.table(
-        f"corrupt: 20 broken files among {len(sound)} sound ones ({2 * len(ODD_BUT_SOUND)} odd)",
+        f"corrupt: 20 broken files among {len(sound)} sound ones ({2 * len(m.ODD_BUT_SOUND)} odd)",
         *("method", "found of 20", "false", "CPU ratio", "missed, or why it ended"),
     )
     hits, false, missed = score(named)
     table.add_row("trainloud", hits, false, "1.00", missed or "-")
     for name, module, program, words in (
-        ("CleanVision", "cleanvision", CLEANVISION, (1,)),
-        ("fastdup", "fastdup", FASTDUP, ()),
+        ("CleanVision", "cleanvision", m.CLEANVISION, (1,)),
+        ("fastdup", "fastdup", m.FASTDUP, ()),
     ):
         ran = b.peer(module, program, folder, *words)
         if ran is not None and ran.told is None:
@@ -155,7 +130,7 @@ def row_corrupt(b: Bench) -> None:
         elif ran is not None:
             hits, false, missed = score(set(ran.told))
             table.add_row(name, hits, false, ratio(ran, ours), missed)
-    hits, false, missed = score({n for n, held in (broken | sound).items() if decoded(held) is None})
+    hits, false, missed = score({n for n, held in (broken | sound).items() if m.decoded(held) is None})
     table.add_row("Pillow, each loaded whole", hits, false, "-", missed)
     b.console.print(table)
     _flips(b, [p for p in photos[20:] if b"\xff\xc0" in p][:100], chance)
@@ -168,20 +143,20 @@ def _flips(b: Bench, photos: list[bytes], chance: np.random.Generator) -> None:
         *("bits", "pictures that change", "named by trainloud", "libjpeg complains about"),
     )
     for bits in (1, 8, 64):
-        made = [flipped(photo, chance, bits) for photo in photos]
+        made = [m.flipped(photo, chance, bits) for photo in photos]
         folder = b.folder(f"flipped {bits}/all")
         for i, held in enumerate(made):
             (folder / f"{i:03d}.jpg").write_bytes(held)
         ran = inspect(folder.parent, "--no-probes")
         named = {n for f in findings(ran) if f["fault"] in BROKEN for n in f["evidence"].get("names", ())}
-        changed = sum(changes_the_picture(new, photo) for new, photo in zip(made, photos, strict=True))
-        table.add_row(f"{bits}", f"{changed}", f"{len(named)}", f"{sum(map(complains, made))}")
+        changed = sum(m.changes_the_picture(new, photo) for new, photo in zip(made, photos, strict=True))
+        table.add_row(f"{bits}", f"{changed}", f"{len(named)}", f"{sum(map(m.complains, made))}")
     b.console.print(table)
 
 
 def row_pictures(b: Bench) -> None:
     folder, few = b.folder("pictures"), b.folder("few")
-    count = unpacked(needed(b.data), folder)
+    count = m.unpacked(needed(b.data), folder)
     for i, picture in enumerate(sorted(folder.rglob("*.jpg"))[:: count // FEW][:FEW]):
         place = few / "train" / ("odd", "even")[i % 2] / f"{i}.jpg"
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -194,7 +169,7 @@ def row_pictures(b: Bench) -> None:
     what = f"{len(findings(ours[1]))} findings of {len(ours[1].told['checks'])} inspectors, and the report"
     runs = [("trainloud", *ours, what)]
     for name, jobs in (("CleanVision, n_jobs=1", 1), ("CleanVision as it comes, all cores", 0)):
-        peers = [b.peer("cleanvision", CLEANVISION, f, jobs) for f in (few, folder)]
+        peers = [b.peer("cleanvision", m.CLEANVISION, f, jobs) for f in (few, folder)]
         if peers[0] and peers[1]:
             trouble = peers[1].told is None
             runs.append((name, peers[0], peers[1], peers[1].trouble if trouble else "its nine kinds of issues"))
@@ -223,11 +198,11 @@ def row_adult(b: Bench) -> None:
     how = f"{finding['severity']}: {finding['measured']}" if finding else ""
     table.add_row("trainloud", "1.00", f"{len(members & truth)} of {len(truth)}{false}", how)
     for name, module, program in (
-        ("skrub", "skrub", SKRUB),
-        ("ydata-profiling", "ydata_profiling", YDATA),
-        ("deepchecks", "deepchecks", DEEPCHECKS),
+        ("skrub", "skrub", m.SKRUB),
+        ("ydata-profiling", "ydata_profiling", m.YDATA),
+        ("deepchecks", "deepchecks", m.DEEPCHECKS),
     ):
-        ran = b.peer(module, ADULT_HEAD + program, train, test, *numbers)
+        ran = b.peer(module, m.ADULT_HEAD + program, train, test, *numbers)
         if ran is None:
             continue
         if ran.told is None:
@@ -263,7 +238,7 @@ def row_kdd(b: Bench) -> None:
         *("rows", "method", "CPU over pandas.read_csv", "peak, MB", "peak over pandas", "rows read"),
     )
     for path, rows in ((one, 494_021), (more, TIMES * 494_021)):
-        plain = peer(sys.executable, PANDAS, path)
+        plain = m.peer(sys.executable, m.PANDAS, path)
         ours = inspect(path, "--no-probes")
         read = sum(ours.told["data"]["splits"].values()) if ours.told else 0
         table.add_row(f"{rows:,}", "pandas.read_csv", "1.00", f"{plain.peak:.0f}", "1.00", f"{plain.told:,}")
@@ -274,12 +249,12 @@ def row_kdd(b: Bench) -> None:
 
 def row_shortcut(b: Bench) -> None:
     chance = np.random.default_rng(SEED)
-    pictures, codes, classes = cifar(needed(b.data), MARKED)
+    pictures, codes, classes = m.cifar(needed(b.data), MARKED)
     found = b.table(
         f"shortcut: a 3 x 3 mark in one class of ten, {len(codes):,} pictures of CIFAR-10",
         *("mark", "in", "trainloud: patch-predicts-label", "the patch it names", "right"),
     )
-    planted: list[Mark | None] = [None, *marks(chance, len(classes), pictures.shape[1])]
+    planted: list[Mark | None] = [None, *m.marks(chance, len(classes), pictures.shape[1])]
     for mark in planted:
         marked = mark.on(pictures, codes, chance) if mark else pictures
         held = b.folder("shortcut") / "pictures.npz"
@@ -314,7 +289,7 @@ def _cleanlab(b: Bench, sets: dict[str, np.ndarray], codes: np.ndarray, classes:
             place = folder / classes[code] / f"{i:05d}.png"
             place.parent.mkdir(exist_ok=True)
             Image.fromarray(picture).save(place, compress_level=1)
-        ran = b.peer("cleanlab", SPURIOUS, folder)
+        ran = b.peer("cleanlab", m.SPURIOUS, folder)
         if ran is None:
             return
         if ran.told is None:
@@ -333,7 +308,7 @@ def row_fashion(b: Bench) -> None:
     files = [f"train-{what}.gz" for what in ("images-idx3-ubyte", "labels-idx1-ubyte")]
     for file in files:
         shutil.copy(needed(b.data / "images" / "fashion-mnist" / file), folder)
-    plain = peer(sys.executable, IDX, *(folder / f for f in files))
+    plain = m.peer(sys.executable, m.IDX, *(folder / f for f in files))
     ours = inspect(folder, "--no-probes", "--workers", "2")
     table = b.table(
         "fashion: 60,000 training pictures, all inspectors but the probes, two threads",
@@ -360,12 +335,10 @@ def row_resume(b: Bench) -> None:
     count, side = RESUMED
     chance = np.random.default_rng(SEED)
     folder = b.folder("resume")
-    for name in ("left", "right"):
-        b.folder(f"resume/{name}")
     for i in range(count):
         rough = chance.integers(0, 255, (side // 16, side // 16, 3), np.uint8)
         picture = np.ascontiguousarray(rough.repeat(16, axis=0).repeat(16, axis=1))
-        (folder / ("left", "right")[i % 2] / f"{i:05d}.jpg").write_bytes(simplejpeg.encode_jpeg(picture))
+        (b.folder(f"resume/{('left', 'right')[i % 2]}") / f"{i:05d}.jpg").write_bytes(simplejpeg.encode_jpeg(picture))
     caches = b.folder("cache of one run"), b.folder("cache of two runs")
     whole = inspect(folder, "--no-probes", cache=caches[0])
 

@@ -22,6 +22,7 @@ from trainloud.data.conduct import Conducted, Wanted, conduct
 from trainloud.data.dataset import Asked, Dataset, Limits, SourceError
 from trainloud.data.inspector import Inspector, inspectors, questions
 from trainloud.data.measure import Tell, measure
+from trainloud.data.methods.columns import plural
 from trainloud.data.show import illustrated
 from trainloud.data.sources import open_dataset
 from trainloud.data.survey import Survey
@@ -206,7 +207,7 @@ def _shape(survey: Survey) -> str:
         if len(wide):
             return f"{wide.min()} to {wide.max()} pixels wide, {high.min()} to {high.max()} high"
     if survey.kind == "table":
-        return f"{len(survey.columns)} columns" + (f" and the target {survey.target}" if survey.target else "")
+        return plural(len(survey.columns), "column") + (f" and the target {survey.target}" if survey.target else "")
     for name in ("length", "characters"):
         if name in axes and len(axes[name]):
             known = axes[name][np.isfinite(axes[name])]

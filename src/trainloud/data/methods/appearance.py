@@ -328,7 +328,9 @@ FITTED: tuple[tuple[str, Change], ...] = (  # taken away one after the other
 
 def axes_of(images: np.ndarray) -> list[Axis]:
     """The axes that these pictures can vary along."""
-    return [a for a in AXES if images.shape[3] == 3 or a.change not in COLOURED]
+    small = images.shape[1] < MARGIN  # too small to crop
+    no = [*([] if images.shape[3] == 3 else COLOURED), *([cropped] if small else [])]
+    return [a for a in AXES if a.change not in no]
 
 
 def spread(x: np.ndarray) -> float:

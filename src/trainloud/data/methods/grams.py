@@ -21,6 +21,7 @@ MOST = 1_200_000  # characters that are counted and measured; of more, evenly sp
 FEWEST = 5_000  # characters that are worth an experiment
 RUN = 1_000  # characters of a run that lies on one side, counted or measured, as a whole,
 RUNS = 400  # or fewer, so that there are so many runs
+LONG = 20  # runs; a longer row is cut into runs
 HELD = 8  # one run of so many is measured
 ORDERS = 8  # characters back at most
 NEAR = 4  # characters that must agree for the cache to take a place as alike
@@ -93,13 +94,16 @@ def _stream(survey: Survey) -> Stream:
 
 
 def _runs(said: Sequence[str | None], row: np.ndarray, count: int, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """(t,) run of each character and (t,) whether it is measured. Equal rows lie on one side."""
+    """(t,) run of each character and (t,) whether it is measured. Rows are not cut but where they are very long, and
+    equal rows lie on one side but where most rows repeat another."""
     first: dict[str, int] = {}
     size = np.bincount(row, minlength=len(said))
     begins = np.cumsum(size) - size
     own = np.array([first.setdefault(s or "", i) for i, s in enumerate(said)])
+    if 2 * len(first) < len(said):
+        own = np.arange(len(said))
     of_row = begins[np.minimum(own, row[-1])] // length
-    long = size > length
+    long = size > LONG * length
     run = np.where(long[row], np.arange(count) // length, of_row[row])
     runs = int(run.max()) + 1
     taken = np.random.default_rng(SEED).permutation(runs) % HELD == 0

@@ -56,8 +56,10 @@ def of_images(survey: Survey) -> Answer:
         if tried[-1].kept.ruling == "not needed":
             break
     bags = [_window(seen, reach, False) for reach in sizes[:-1][-2:]]
-    mixed = found.trial(f"{PIECES * PIECES} pieces in random order", lambda: glance(shuffled(seen.images, PIECES)))
-    extra = [step(found, mixed, seen.whole, side / PIECES)] if side >= 2 * PIECES else []
+    extra = []
+    if side >= 2 * PIECES:
+        mixed = found.trial(f"{PIECES * PIECES} pieces in random order", lambda: glance(shuffled(seen.images, PIECES)))
+        extra = [step(found, mixed, seen.whole, side / PIECES)]
     local = sorted([*bags, *tried], key=lambda s: s.at or 0)  # where both are enough, the simpler one is named
     verdict, shown = ruled(local), enough(local) or best(local)
     bag = best(bags) if bags else shown
