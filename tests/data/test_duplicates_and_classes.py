@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 import pytest
+from sklearn.datasets import load_iris
 
 from trainloud.core.finding import Finding
 from trainloud.core.inspection import Recognised
@@ -95,6 +96,23 @@ def test_a_single_copy_in_thousands_is_a_note() -> None:
         values[1] = values[0]
     told = asked("duplicate-examples", table(columns))
     assert told.severity == "note" and "1 of 5,000 examples (0.02%) repeats another" in told.measured
+
+
+def test_a_lone_pair_in_a_small_coarse_table_is_told_as_chance() -> None:
+    """Flowers measured to a tenth: of 150 one is met twice, and about one such pair is chance. Split at random it lies
+    across now and then, where the few near pairs across alone tell nothing of chance."""
+    iris = load_iris()
+    y = np.array(["setosa", "versicolor", "virginica"])[iris.target]
+    told = []
+    for seed in range(12):
+        order = np.random.default_rng(seed).permutation(150)
+        columns = {f"c{i}": iris.data[order, i] for i in range(4)} | {"y": y[order]}
+        told.append(asked("train-validation-leak", table(columns, {"train": 112, "test": 38})))
+    assert {t.severity for t in told if t.outcome == "fired"} == {"note"}
+    copied = fine(150)
+    for values in copied.values():
+        values[149] = values[0]
+    assert asked("train-validation-leak", table(copied, {"train": 112, "test": 38})).severity == "error"
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -219,7 +237,8 @@ def test_imbalance_in_numbers() -> None:
         in told.measured
     )
     assert "an accuracy of 90.0% and of 60.0% in val (50.2% to 69.1%)" in told.measured
-    assert asked("class-imbalance", labelled({"": {"a": 970, "b": 30}})).severity == "warning"
+    fraud = asked("class-imbalance", labelled({"": {"a": 9970, "b": 30}}))
+    assert fraud.severity == "note" and "accuracy of 99.7%, so that accuracy is no measure here" in fraud.measured
     rare = asked("class-imbalance", labelled({"": {"a": 50, "b": 50, "c": 3}}))
     assert rare.severity == "warning" and "1 class has fewer than 5 examples: c" in rare.measured
     sound = asked("class-imbalance", labelled({"": {"a": 30, "b": 50}}))

@@ -88,7 +88,7 @@ def blob(image: np.ndarray, top: int, left: int, size: int = 3) -> None:
     image[top : top + size, left : left + size] += 90
 
 
-def texture(rows: int = 400) -> Survey:
+def texture(rows: int = 260) -> Survey:
     rng, _, y = noise(rows)
     grain = rng.normal(0, 1, (rows, SIDE, SIDE))
     streaks = np.where(y[:, None, None] == 1, grain + np.roll(grain, 1, 1), grain + np.roll(grain, 1, 2))
@@ -108,11 +108,11 @@ def relation(rows: int = 1200) -> Survey:
     for image, upright in zip(images, y, strict=True):
         along, across = rng.integers(0, 3), rng.integers(0, SIDE - 3)
         for at in ((along, across), (along + 14, across)):
-            blob(image, *(at if upright else at[::-1]))
+            blob(image, *(int(a) for a in (at if upright else at[::-1])))
     return pictures(images, y)
 
 
-def chance(rows: int = 400) -> Survey:
+def chance(rows: int = 260) -> Survey:
     rng, images, y = noise(rows)
     for image in images:
         blob(image, rng.integers(0, SIDE - 3), rng.integers(0, SIDE - 3))
@@ -133,12 +133,14 @@ def test_a_texture_is_local_and_has_no_place() -> None:
     assert detail.predictions[0].ingredient == "input-size=10" and detail.predictions[0].direction == "down"
 
 
+@pytest.mark.slow
 def test_parts_far_apart_need_the_whole_picture() -> None:
     found = asked("local-or-global", relation())
     assert found.verdict == "no" and found.whole is not None and found.whole > 0.9
     assert "receptive field covers the whole picture" in found.follows
 
 
+@pytest.mark.slow
 def test_the_place_of_a_blob_matters_and_its_detail_does_not() -> None:
     survey = place()
     found = asked("position", survey)
@@ -155,6 +157,7 @@ def test_the_place_of_a_blob_matters_and_its_detail_does_not() -> None:
     assert flip.direction == "down" and flip.high < -0.2
 
 
+@pytest.mark.slow
 def test_light_that_tells_nothing_is_spurious() -> None:
     rng, images, y = noise(500)
     for image, kind in zip(images, y, strict=True):
@@ -192,7 +195,7 @@ def test_pictures_without_labels() -> None:
     assert asked("variation", survey).value is not None
 
 
-@pytest.mark.parametrize("side", (1, 2, 3, 5))
+@pytest.mark.parametrize("side", [1, 2, 3, 5])
 def test_tiny_pictures_do_not_break_the_questions(side: int) -> None:
     rng = np.random.default_rng(0)
     y = rng.integers(0, 3, 200)
@@ -201,6 +204,7 @@ def test_tiny_pictures_do_not_break_the_questions(side: int) -> None:
         asked(name, pictures(images, y))
 
 
+@pytest.mark.slow
 def test_enlarged_digits_lose_nothing_down_to_their_own_size() -> None:
     from sklearn.datasets import load_digits
 
@@ -263,7 +267,7 @@ def test_letter_case_that_tells_nothing_and_case_that_tells_all() -> None:
     assert found.verdict == "yes" and "lower case" in found.follows
     loud = [s.upper() if k else s for s, k in zip([" ".join(r) for r in sentences(600)[1]], y, strict=True)]
     found = asked("spurious-variation", texts(loud, y))
-    assert "needed: letter case (100%" in found.statement.lower() and "lower case" not in found.follows
+    assert "needed: letter case (" in found.statement.lower() and "lower case" not in found.follows
 
 
 def test_texts_whose_labels_mean_nothing() -> None:
@@ -285,7 +289,7 @@ def test_a_rare_class_is_measured_by_balanced_accuracy() -> None:
 # tables -------------------------------------------------------------------------------------------------------
 
 
-def table(rows: int = 1500, seed: int = 0) -> tuple[np.random.Generator, dict]:
+def table(rows: int = 900, seed: int = 0) -> tuple[np.random.Generator, dict]:
     rng = np.random.default_rng(seed)
     columns = {f"x{i}": rng.normal(size=rows) for i in range(5)}
     return rng, columns | {"word": rng.choice(["red", "green", "blue"], rows)}
@@ -293,7 +297,7 @@ def table(rows: int = 1500, seed: int = 0) -> tuple[np.random.Generator, dict]:
 
 def test_columns_that_add_up() -> None:
     rng, columns = table()
-    y = columns["x0"] + np.sin(2 * columns["x1"]) + (columns["word"] == "red") + rng.normal(0, 0.3, 1500)
+    y = columns["x0"] + np.sin(2 * columns["x1"]) + (columns["word"] == "red") + rng.normal(0, 0.3, 900)
     survey = made("table", y, columns, "number")
     found = asked("local-or-global", survey)
     assert found.verdict == "yes" and found.metric == "R squared" and "linear" in found.follows
@@ -304,7 +308,7 @@ def test_columns_that_add_up() -> None:
 
 
 def test_columns_that_must_be_combined() -> None:
-    rng, columns = table()
+    _, columns = table()
     y = ((columns["x0"] > 0) ^ (columns["x1"] > 0)).astype(int)
     found = asked("local-or-global", made("table", y, columns))
     assert found.verdict == "no" and "Columns must be combined" in found.follows
@@ -312,14 +316,14 @@ def test_columns_that_must_be_combined() -> None:
 
 
 def test_levels_of_a_number() -> None:
-    rng, columns = table()
-    y = (columns["x0"] > 0).astype(int)
+    _, columns = table()
+    y = (columns["x0"] > np.median(columns["x0"])).astype(int)
     found = asked("detail", made("table", y, columns))
     assert found.verdict == "no" and "numbers in 2 quantile levels" in found.statement.lower()
 
 
 def test_one_column_that_tells_all_is_questioned() -> None:
-    rng, columns = table()
+    _, columns = table()
     y = columns["x3"] * 2 + 1
     found = asked("spurious-variation", made("table", y, columns, "number"))
     assert found.follows.startswith("Ask first whether 'x3' will be known when a prediction is made")
@@ -338,6 +342,15 @@ def test_many_columns_of_noise_are_refused() -> None:
     rng = np.random.default_rng(0)
     columns = {f"x{i}": rng.normal(size=600) for i in range(300)}
     assert asked("local-or-global", made("table", rng.integers(0, 2, 600), columns)).verdict == "refused"
+
+
+def test_words_that_add_up_to_a_number() -> None:
+    rng, said, _ = sentences(800)
+    worth = dict(zip(WORDS, rng.normal(size=len(WORDS)), strict=True))
+    y = np.array([sum(worth[w] for w in row) for row in said])
+    survey = made("text", y, {"text": [" ".join(row) for row in said]}, "number", text="text")
+    found = asked("local-or-global", survey)
+    assert found.verdict == "yes" and found.metric == "R squared" and found.whole is not None and found.whole > 0.5
 
 
 def test_dimension_of_a_table() -> None:
@@ -363,14 +376,15 @@ def of_series(x: list[np.ndarray], y: np.ndarray) -> Survey:
 
 
 def test_a_ripple_is_local_and_has_no_place() -> None:
-    rng, x, y = series(300, 60)
+    _, x, y = series(300, 60)
     wave = np.where(np.arange(60) % 2, 1, -1)
     x[:, 0] += 1.2 * np.where(y[:, None] == 1, wave, np.repeat(wave, 2)[:60])
     survey = of_series(list(x), y)
     found = asked("local-or-global", survey)
     assert found.verdict == "yes" and found.predictions[0].ingredient in ("receptive-field=3", "receptive-field=5")
     assert asked("position", survey).verdict == "no"
-    assert asked("detail", survey).verdict == "yes"
+    points = {p.condition: p for p in asked("detail", survey).points}
+    assert points["series in means of 4 steps"].high < 0.7 < 0.9 < points["series in means of 2 steps"].low
 
 
 def test_when_something_happens() -> None:
@@ -445,9 +459,12 @@ def test_what_is_repeated_from_far_back_is_not_local() -> None:
 def test_the_place_in_the_row_matters() -> None:
     rng = np.random.default_rng(0)
     rows = ["".join(chr(97 + (i % 6) * 4 + k) for i, k in enumerate(rng.integers(0, 2, 6))) for _ in range(3000)]
-    mixed = ["".join(chr(97 + k + (8 if i > 2 else 0)) for i, k in enumerate(rng.integers(0, 3, 6))) for _ in range(3000)]
     assert asked("position", characters(rows)).verdict == "no"  # the symbol before tells the place
-    assert asked("position", characters(mixed)).verdict == "yes"
+    rows = [
+        "".join("z" if i % 10 == 9 else "abc"[k] for i, k in enumerate(rng.integers(0, 3, 20))) for _ in range(1500)
+    ]
+    found = asked("position", characters(rows))
+    assert found.verdict == "yes" and "Begin every training window at the begin of a row" in found.follows
 
 
 def test_too_few_characters() -> None:
@@ -472,10 +489,13 @@ def test_names(shared: Callable[[str], Path]) -> None:
     found = asked("local-or-global", survey)
     assert found.chance == pytest.approx(4.07, abs=0.06)  # log2 of 27 is 4.75
     # makemore's counting bigrams reach 2.454 nats on all of the names
-    assert {p.condition: p for p in found.points}["1 character before"].value == pytest.approx(2.454 / np.log(2), abs=0.12)
+    assert {p.condition: p for p in found.points}["1 character before"].value == pytest.approx(
+        2.454 / np.log(2), abs=0.12
+    )
     assert found.verdict == "yes"
 
 
+@pytest.mark.slow
 def test_messages_are_a_bag_of_words(shared: Callable[[str], Path]) -> None:
     survey = opened(shared("text/sms_spam.tsv"))
     found = asked("local-or-global", survey)
@@ -484,6 +504,7 @@ def test_messages_are_a_bag_of_words(shared: Callable[[str], Path]) -> None:
     assert asked("position", survey).verdict == "no"
 
 
+@pytest.mark.slow
 def test_houses_need_income_and_place(shared: Callable[[str], Path]) -> None:
     survey = opened(shared("tables/california_housing.csv"), "median_house_value")
     found = asked("local-or-global", survey)
@@ -497,6 +518,7 @@ def test_delays_cannot_be_predicted(shared: Callable[[str], Path]) -> None:
     assert asked("local-or-global", opened(shared("tables/flights_200k.parquet"), "delay")).verdict == "refused"
 
 
+@pytest.mark.slow
 def test_vowels_need_their_level(shared: Callable[[str], Path]) -> None:
     survey = opened(shared("sequence/JapaneseVowels_TRAIN.ts"))
     found = asked("spurious-variation", survey)

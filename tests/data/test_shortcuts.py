@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
 
 from trainloud.core.finding import Finding
 from trainloud.core.inspection import Recognised
@@ -229,6 +231,24 @@ def test_clean_photographs_and_aligned_pictures_have_no_mark(
         both = np.isin(fashion[1], (a, b))
         found = asked("patch-predicts-label", thumbs(fashion[0][both], fashion[1][both]))
         assert found.outcome == "passed", found.measured
+
+
+def test_strokes_and_plains_are_content_and_a_mark_is_isolated() -> None:
+    """Digits of 8 x 8 enlarged, and tiles of one colour a class: at many places the class is told by its colour."""
+    digits = load_digits()
+    larger = [Image.fromarray((d * 15.9).astype(np.uint8)).resize((16, 16)) for d in digits.images]
+    pictures = np.kron(np.stack(larger), np.ones((2, 2), np.uint8))[..., None].repeat(3, axis=3)
+    found = asked("patch-predicts-label", thumbs(pictures, digits.target))
+    assert found.outcome == "passed" and "as content does" in found.measured, found.measured
+    chance = np.random.default_rng(0)
+    cover = chance.integers(0, 3, 600)
+    ground = np.array([[150, 130, 100], [30, 60, 120], [40, 90, 40]])[cover][:, None, None]
+    tiles = np.clip(ground + chance.normal(size=(600, 32, 32, 3)) * 6, 0, 255).astype(np.uint8)
+    assert asked("patch-predicts-label", thumbs(tiles, cover)).outcome == "passed"
+    pictures[digits.target == 5, 27:30, 2:5] = 200
+    found = asked("patch-predicts-label", thumbs(pictures, digits.target))
+    assert "8% from the left and 86% from the top alone tells '5'" in found.measured
+    assert "it is isolated, as no place away from it reaches more than 62% beyond the others" in found.measured
 
 
 def test_few_pictures_are_not_judged_by_chance(cifar: tuple[np.ndarray, np.ndarray]) -> None:

@@ -510,6 +510,20 @@ def test_unseen_words() -> None:
     assert asked("unseen-categories", rare).severity == "note"
 
 
+def test_words_of_the_column_that_the_data_was_split_by_are_no_finding() -> None:
+    split = (np.arange(N) >= 400).astype(int)
+    ward = np.char.add("ward ", (np.arange(N) // 20).astype(str))
+    columns = {"ward": ward, "city": WORDS, "x": X}
+    for group in ("ward", ""):
+        found = asked("unseen-categories", survey_of(columns, "", split, group=group))
+        assert found.outcome == "passed"
+        assert "but ward, whose words each split has for itself" in found.measured
+    # Another spelling in the other split is a fault, not a group.
+    shouted = np.where(split == 1, np.char.upper(np.char.add("w", (np.arange(N) % 9).astype(str))), "")
+    shouted = np.where(split == 1, shouted, np.char.add("w", (np.arange(N) % 9).astype(str)))
+    assert asked("unseen-categories", survey_of({"w": shouted, "x": X}, "", split)).severity == "warning"
+
+
 # odd tables ---------------------------------------------------------------------------------------------------------
 
 

@@ -102,8 +102,8 @@ def test_no_cells() -> None:
             ["€ 6.611", "€ 937"],
             False,
             [6611, 937],
-            'with a currency, thousands separated by points; "€ 6.611" is taken for 6,611: every point has three digits '
-            "behind it, which could be decimals as well",
+            'with a currency, thousands separated by points; "€ 6.611" is taken for 6,611: every point has three '
+            "digits behind it, which could be decimals as well",
         ),
     ],
 )

@@ -22,6 +22,8 @@ FINE = 32  # filters on the picture itself,
 OTHERS = 16  # on all coarser levels together,
 GLOBAL = 256  # and features of the kernel that sees the whole picture: 1,792 in all for 32 pixels
 BLURRED = 16  # pixels a side at which the kernel sees the picture
+FEW = FINE + OTHERS + 8  # filters of windows whose place is kept,
+MANY = FEW * GRID * GRID // 2  # and of others: half of the features then, for filters that are much alike
 MARGIN = 8  # an eighth of the side is cropped at each edge
 NOISE = 4.0  # times the median by which pixels of the border differ from it, squared: content differs by more
 SIZES = (0.5, 2.0)  # factors by which a picture is scaled at most to bring its content to one size
@@ -124,19 +126,20 @@ def glance(images: np.ndarray) -> np.ndarray:
     return Eye.of(images).see(images)
 
 
-def windows(images: np.ndarray, reach: int, place: bool, filters: int = FINE + OTHERS + 8) -> np.ndarray:
-    """(n, d) float32: what windows of at most `reach` pixels show, as many features as the whole probe has.
+def windows(images: np.ndarray, reach: int, place: bool = True, ring: bool = False) -> np.ndarray:
+    """(n, d) float32: what windows of at most `reach` pixels show, about as many features as the whole probe has.
 
-    With `place` each window's answer is kept by cell of the grid; without, it is averaged over the picture, whose
-    edges are joined so that a filter cannot tell where it is (a picture moved around gives the same features).
+    With `place` each window's answer is kept by cell of the grid; without, it is averaged over the picture. A filter
+    still tells the border then, unless a `ring` joins opposite edges: a picture moved around gives the same features,
+    but what lies at opposite edges stands side by side.
     """
     scales = _scales(images.shape[1], reach)
-    filters = filters if place else filters * GRID * GRID // 2
+    filters = FEW if place else MANY
     parts = []
     for size, patch in scales:
         small = resized(images, size)
         found = bank(small, filters // len(scales), patch, stride=0 if place or size < 24 else size // 12)
-        if not place:
+        if ring:
             edge = ((0, 0), (0, found.side - 1), (0, found.side - 1), (0, 0))
             small = np.pad(small, edge, mode="wrap")
         parts.append(pooled(small, found, GRID if place else 1))

@@ -19,7 +19,7 @@ from trainloud.data.methods.ridge import cross_fitted, standardised
 from trainloud.data.methods.statistics import midranks
 from trainloud.data.survey import SEED, Survey
 
-ROWS = 6000  # rows of a probe: half the width of an interval of accuracy is then about 0.01
+ROWS = 12_000  # rows of a probe: half the width of an interval of accuracy is then about 0.008
 BINS = 32  # of a column: what a smooth column tells is told by them but for some percent
 RULES = 512  # products of conditions
 GLOBAL = 256  # random Fourier features

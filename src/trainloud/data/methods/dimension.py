@@ -12,6 +12,7 @@ TRIMMED = 0.1  # share of the largest ratios left out of the fit, as the authors
 HALVINGS = (1, 2, 4, 8)  # decimation: the estimate on all rows, on a half, a quarter, an eighth
 FEWEST = 100  # rows that an estimate takes
 REPEATS = 200  # of the bootstrap
+CANDIDATES = 6  # nearest rows by quick distances, of which the two nearest are taken
 STEADY = 0.2  # relative change from one density to the next up to which an estimate is taken to stay
 
 
@@ -36,11 +37,13 @@ def neighbour_ratio(x: np.ndarray) -> np.ndarray:
         part = slice(a, a + step)
         distance = squares[part, None] + squares[None] - 2 * (x[part] @ x.T)
         distance[np.arange(distance.shape[0]), np.arange(a, a + distance.shape[0])] = np.inf
-        near = np.partition(distance, 1, axis=1)[:, :2]
+        near = np.argpartition(distance, CANDIDATES, axis=1)[:, :CANDIDATES]
+        # Differences of large squares lose digits, so that the nearest few are measured again.
+        exact = np.stack([np.square(x[part] - x[near[:, c]]).sum(axis=1, dtype=np.float64) for c in range(CANDIDATES)])
+        exact.sort(axis=0)
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratio[part] = np.sqrt(near[:, 1] / np.maximum(near[:, 0], 0))
-    # Differences of large squares lose digits: what is as near as rounding cannot be told from a repeated row.
-    return ratio[np.isfinite(ratio) & (ratio >= 1)]
+            ratio[part] = np.sqrt(exact[1] / exact[0])
+    return ratio[np.isfinite(ratio)]
 
 
 def two_nearest(x: np.ndarray) -> list[Dimension]:

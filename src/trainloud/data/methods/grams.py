@@ -239,6 +239,14 @@ class Measure:
             )
 
 
+def best_of(measure: Measure, models: Sequence[Spelled]) -> tuple[int, Spelled]:
+    """The n-gram of the fewest bits and how many characters back it looks, at least one. Raises Refused where the past
+    saves nothing for sure."""
+    order = min(range(1, len(models)), key=lambda k: models[k].bits)
+    measure.require(models[order])
+    return order, models[order]
+
+
 def measured(survey: Survey) -> tuple[Measure, list[Spelled]]:
     """The measure of a survey's stream and the n-grams of all orders, made once. Raises Refused."""
 
@@ -246,9 +254,7 @@ def measured(survey: Survey) -> tuple[Measure, list[Spelled]]:
         found = stream(survey)
         chances = grams(found)
         models = [Spelled(_back(order), chance) for order, chance in enumerate(chances)]
-        measure = Measure(found, chances[0])
-        measure.require(min(models, key=lambda m: m.bits))
-        return measure, models
+        return Measure(found, chances[0]), models
 
     return survey.once("grams", make)
 

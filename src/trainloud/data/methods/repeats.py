@@ -1,8 +1,10 @@
 """Equal examples, and how many of them chance alone would make equal."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from statistics import NormalDist
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +24,8 @@ ROWS = 5_000, 60_000  # fewest and most rows of that sample
 COLUMNS = 2_000  # left out in turn at most
 DEEPEST = 4  # columns that tell most rows apart, tried in pairs
 FEW_COLUMNS = 3  # up to which rows repeat by nature: there is nothing to tell copies from others by
-BY_CHANCE = 1 / 3  # of the repeats: the estimate errs low where columns depend on each other, and is near 0 for copies
+BY_CHANCE = 1 / 3  # share of chance that is estimated: it errs low where columns depend on each other; 0 for copies
+SURE = 0.99  # probability that chance makes no more pairs than are taken for its work
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,13 @@ class Chance:
     """The two columns by which nearly equal rows differ most; empty where all of the few columns count."""
 
     @property
+    def most(self) -> int:
+        """As many pairs chance makes with the probability SURE at most."""
+        return poisson_bound(self.expected / BY_CHANCE, SURE)
+
+    @property
     def explains(self) -> bool:
-        return self.expected >= BY_CHANCE * self.pairs
+        return self.pairs <= self.most
 
     def said(self) -> str:
         """In words, for the end of a message."""
@@ -46,7 +54,12 @@ class Chance:
             return f"a table of no more than {FEW_COLUMNS} columns repeats its rows by nature"
         if self.expected >= self.pairs:
             return f"the columns are so coarse that chance alone makes {self.pairs:,} pairs of equal rows and more"
-        return f"chance alone would make about {self.expected:,.0f} of the {self.pairs:,} pairs of equal rows"
+        about = f"{self.expected:,.0f}" if self.expected >= 10 or not self.expected else f"{self.expected:.2g}"
+        bound = f", and up to {self.most:,} are its work" if self.explains else ""
+        return (
+            f"chance alone would make about {about} of the {self.pairs:,} pair{'s' * (self.pairs != 1)} of equal "
+            f"rows{bound}"
+        )
 
 
 def repeats(survey: Survey, inside: bool = False) -> list[np.ndarray]:
@@ -84,13 +97,13 @@ def chance(survey: Survey, across: bool) -> Chance:
     others do: pairs(all) x pairs(all but j and k) = pairs(all but j) x pairs(all but k) if j and k agree independently
     of each other (the dual-system estimate of Chandra Sekar and Deming 1949, here for pairs of rows). Copies do not
     move it: they have no pairs that differ in one column only. The largest estimate of several pairs (j, k) is taken.
-    Tables only.
+    It is made over all splits together, as a small split has too few nearly equal rows to tell; of that, inside and
+    across have the share of all pairs of rows that lie there. Tables only.
     """
     return survey.once(("chance repeats", across), lambda: _chance(survey, across))
 
 
 def _chance(survey: Survey, across: bool) -> Chance:
-    from trainloud.data.measure.rows import cell_digests
     from trainloud.data.measure.table import compared_columns
 
     columns = compared_columns(survey)[0]
@@ -98,6 +111,16 @@ def _chance(survey: Survey, across: bool) -> Chance:
     seen = _pairs(_first(survey.measured.content), survey.split, across)
     if len(columns) <= FEW_COLUMNS or not seen:
         return Chance(seen, float(seen), ())
+    expected, by = survey.once("chance repeats of all", lambda: _expected(survey, columns))
+    n = np.bincount(survey.split, minlength=1).astype(np.float64)
+    inside = float((n * (n - 1)).sum() / max(n.sum() * (n.sum() - 1), 1))
+    return Chance(seen, expected * (1 - inside if across else inside), by)
+
+
+def _expected(survey: Survey, columns: Sequence[str]) -> tuple[float, tuple[str, ...]]:
+    """Pairs of rows of the whole table that chance makes equal, and the two columns that they are told from."""
+    from trainloud.data.measure.rows import cell_digests
+
     part = _sampled(survey, columns)
     scale = (len(survey) / len(part)) ** 2
     left_out = [columns[i] for i in np.unique(np.linspace(0, len(columns) - 1, COLUMNS).astype(int))]
@@ -105,12 +128,13 @@ def _chance(survey: Survey, across: bool) -> Chance:
     for i, column in enumerate(columns):
         whole += _own(cell_digests(part, column), i)
     place = {column: i for i, column in enumerate(columns)}
+    together: np.ndarray = np.zeros(len(part), np.int16)
 
     def without(*left: str) -> int:
         keys = whole.copy()
         for column in left:
             keys -= _own(cell_digests(part, column), place[column])
-        return _pairs(keys, part.split, across)
+        return _pairs(keys, together, False)
 
     equal = without()
     one = {column: without(column) - equal for column in left_out}
@@ -122,7 +146,7 @@ def _chance(survey: Survey, across: bool) -> Chance:
         guess = one[j] * one[k] / (both + 1)
         if guess > best:
             best, by = guess, (j, k)
-    return Chance(seen, best * scale, by)
+    return best * scale, by
 
 
 def _own(cells: np.ndarray, place: int) -> np.ndarray:
@@ -140,6 +164,19 @@ def _sampled(survey: Survey, columns: Sequence[str]) -> Survey:
         table, split = table.take(pa.array(rows)), split[rows]
     roles = {c: data.roles[c] for c in columns}
     return Survey(replace(data, table=table, split=split, roles=roles), Measured(), survey.limits)
+
+
+def poisson_bound(mean: float, sure: float) -> int:
+    """The least k with a probability of at least `sure` of k events or fewer; normal from 1,000 events on."""
+    if mean > 1000:
+        return int(mean + NormalDist().inv_cdf(sure) * math.sqrt(mean)) + 1
+    k, term = 0, math.exp(-mean)
+    whole = term
+    while whole < sure:
+        k += 1
+        term *= mean / k
+        whole += term
+    return k
 
 
 def _first(content: np.ndarray) -> np.ndarray:

@@ -167,19 +167,20 @@ def spread_of(value: float, drawn: np.ndarray) -> Kept:
     return Kept(value, *_ends(drawn))
 
 
-def bench(survey: Survey, limit: int) -> Bench:
+def bench(survey: Survey, limit: int, classes: int = CLASSES) -> Bench:
     """At most `limit` labelled training rows with their targets, in groups of equal contents (or the person's groups,
-    or runs in time). Raises Refused where no probe can be fitted."""
-    return survey.once(("bench", limit), lambda: _bench(survey, limit))
+    or runs in time), of the `classes` most frequent
+    ones. Raises Refused where no probe can be fitted."""
+    return survey.once(("bench", limit, classes), lambda: _bench(survey, limit, classes))
 
 
-def _bench(survey: Survey, limit: int) -> Bench:
+def _bench(survey: Survey, limit: int, classes: int) -> Bench:
     if survey.labels is None and survey.values is None:
         raise Refused("there is no target to predict")
     usable = survey.training.copy()
     usable[[r for r in survey.measured.errors if r < len(usable)]] = False
     if survey.labels is not None:
-        return _of_classes(survey, np.flatnonzero(usable & (survey.labels[0] >= 0)), limit)
+        return _of_classes(survey, np.flatnonzero(usable & (survey.labels[0] >= 0)), limit, classes)
     assert survey.values is not None
     rows = _enough(survey.sample(limit, np.flatnonzero(usable & np.isfinite(survey.values))))
     values = survey.values[rows]
@@ -190,12 +191,12 @@ def _bench(survey: Survey, limit: int) -> Bench:
     return Bench(rows, y, None, _groups(survey, rows), "R squared")
 
 
-def _of_classes(survey: Survey, rows: np.ndarray, limit: int) -> Bench:
+def _of_classes(survey: Survey, rows: np.ndarray, limit: int, classes: int) -> Bench:
     assert survey.labels is not None
     rows = survey.sample(limit, rows)
     codes, names = survey.labels
     counts = np.bincount(codes[rows], minlength=len(names))
-    taken = np.argsort(-counts, kind="stable")[:CLASSES]
+    taken = np.argsort(-counts, kind="stable")[:classes]
     taken = np.sort(taken[counts[taken] >= RAREST])
     if len(taken) < 2:
         raise Refused(f"fewer than two classes have {RAREST} labelled training rows")

@@ -8,7 +8,7 @@ import numpy as np
 
 START = 1000.0  # penalty that the search begins at: near the best for a few thousand standardised rows
 FACTOR = 3.16  # between penalties: the error is flat to about that much around its minimum
-LEAST, MOST = 1e-2, 1e6  # penalties tried at most
+LEAST, MOST = 0.1, 1e6  # penalties tried at most: below, single precision is what is fitted
 ENOUGH = 2000  # rows whose error chooses the penalty
 SMALLEST = 1e-6  # of the largest deviation: a column below is constant
 

@@ -206,7 +206,7 @@ def from_last(seen: Courses) -> Courses:
 def see(seen: Courses, reach: int = 0, place: bool = True) -> np.ndarray:
     """(m, d) float32 that windows of at most `reach` steps show (0: of any length, and the whole course at once). With
     `place` also by part of the series."""
-    parts = [_levels(seen, place), _convolved(seen, reach or int(seen.lengths.max()), place)]
+    parts = [_levels(seen, place, reach != 1), _convolved(seen, reach or int(seen.lengths.max()), place)]
     if not reach:
         course = resampled(seen, min(COURSE, int(seen.lengths.max())))
         flat = course.reshape(len(course), -1)
@@ -215,8 +215,9 @@ def see(seen: Courses, reach: int = 0, place: bool = True) -> np.ndarray:
     return np.concatenate(parts, axis=1).astype(np.float32)
 
 
-def _levels(seen: Courses, place: bool) -> np.ndarray:
-    """Mean, deviation, and mean change of each channel, of the whole and of each part."""
+def _levels(seen: Courses, place: bool, change: bool) -> np.ndarray:
+    """Mean, deviation and, with `change`, mean change from step to step of each channel, of the whole and of each
+    part."""
     m = len(seen.x)
     masks = [seen.valid] + [seen.part == p for p in range(PARTS)] * place
     out = []
@@ -224,8 +225,9 @@ def _levels(seen: Courses, place: bool) -> np.ndarray:
         weight = mask / np.maximum(mask.sum(axis=1, keepdims=True), 1)
         mean = np.einsum("mct,mt->mc", seen.x, weight)
         square = np.einsum("mct,mt->mc", np.square(seen.x), weight)
-        change = np.einsum("mct,mt->mc", np.abs(np.diff(seen.x, axis=2)), (weight * seen.valid)[:, 1:])
-        out += [mean, np.sqrt(np.maximum(square - mean * mean, 0)), change]
+        out += [mean, np.sqrt(np.maximum(square - mean * mean, 0))]
+        if change:
+            out.append(np.einsum("mct,mt->mc", np.abs(np.diff(seen.x, axis=2)), (weight * seen.valid)[:, 1:]))
     return np.concatenate(out, axis=1).reshape(m, -1)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from trainloud.data.methods.retention import Bench, Trial, bench
-from trainloud.data.methods.ridge import cross_fitted, standardised
+from trainloud.data.methods.ridge import standardised
 from trainloud.data.methods.spans import mix
 from trainloud.data.survey import SEED, Survey
 
@@ -27,6 +27,8 @@ COLUMNS = 1 << 18  # of a block: features share them by their hash; two of 100,0
 FREQUENT = 64  # words whose order is looked at, whatever lies between
 APART = 10  # tokens between two such words at most
 PLACES = 4  # parts of a text that a word can stand in
+CLASSES = 30  # that take part at most: the cost grows with them
+SHRUNK = 5.0  # texts that draw the mean of a feature half-way to the mean of all
 SMOOTHING = 0.5  # texts that are added to every count: the best of 0.1 to 1 on news and on short messages
 STEPS = 15  # of Newton's method: it settles in five to ten
 PENALTY = 1.0  # of the weights of blocks, which are of order 1
@@ -100,7 +102,7 @@ def words_of(survey: Survey) -> tuple[Bench, Words]:
     """The texts of the probe's rows, made once. Raises Refused."""
 
     def make() -> tuple[Bench, Words]:
-        found = bench(survey, min(ROWS, survey.limits.probe_rows))
+        found = bench(survey, min(ROWS, survey.limits.probe_rows), CLASSES)
         return found, tokens(survey, found.rows)
 
     return survey.once("words", make)
@@ -179,26 +181,29 @@ def read(found: Bench, words: Words, name: str) -> Trial:
     """The whole probe on these words, fitted once for a name."""
 
     def predict() -> tuple[np.ndarray, int]:
-        said = [_said(found, *block) for block in blocks(words)]
-        return weighed(found, said, np.log1p(words.lengths)), COLUMNS * len(said)
+        made = [Block.of(found, *block) for block in blocks(words)]
+        length = np.log1p(words.lengths)
+        out = np.zeros_like(found.y)
+        for f in range(int(found.folds.max()) + 1):
+            said = [block.said(found, f) for block in made]
+            mine = found.folds == f
+            for k in range(found.y.shape[1]):
+                x = np.stack([*(s[:, k] for s in said), length], axis=1)
+                out[mine, k] = _stacked(found, x, k, f)
+        return out, sum(block.size for block in made)
 
     return found.predicted(name, predict)
 
 
-def weighed(found: Bench, said: Sequence[np.ndarray], length: np.ndarray) -> np.ndarray:
-    """(m, k) out of fold: what the blocks (m, k) each say of a class, weighed by a logistic regression of that class
-    against the rest; by a ridge regression for a number."""
-    out = np.zeros_like(found.y)
-    for k in range(found.y.shape[1]):
-        x = standardised(np.stack([*(s[:, k] for s in said), length], axis=1))
-        if not found.classes:
-            return cross_fitted(x, found.y, found.folds, found.weight).predicted
-        x = np.concatenate([x, np.ones((len(x), 1), np.float32)], axis=1).astype(np.float64)
-        for f in range(int(found.folds.max()) + 1):
-            others, mine = found.folds != f, found.folds == f
-            weight = np.ones(int(others.sum())) if found.weight is None else found.weight[others]
-            out[mine, k] = x[mine] @ _logistic(x[others], found.y[others, k], weight)
-    return out
+def _stacked(found: Bench, x: np.ndarray, k: int, fold: int) -> np.ndarray:
+    """What the blocks (m, d) say of class k, or of the number, weighed on the other folds, for the rows of `fold`."""
+    others, mine = found.folds != fold, found.folds == fold
+    x = np.concatenate([standardised(x), np.ones((len(x), 1), np.float32)], axis=1).astype(np.float64)
+    weight = np.ones(int(others.sum())) if found.weight is None else found.weight[others]
+    if found.classes:
+        return x[mine] @ _logistic(x[others], found.y[others, k], weight)
+    gram = x[others].T @ x[others] + PENALTY * np.eye(x.shape[1])
+    return x[mine] @ np.linalg.solve(gram, x[others].T @ found.y[others, k])
 
 
 def _logistic(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -214,27 +219,55 @@ def _logistic(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return w
 
 
-def _said(found: Bench, text: np.ndarray, column: np.ndarray) -> np.ndarray:
-    """(m, k) what the features of each text say of each class, or of the number."""
-    used, column = np.unique(column, return_inverse=True)
-    size, folds = len(used), int(found.folds.max()) + 1
-    fold = found.folds[text]
-    out = np.zeros(found.y.shape, np.float32)
-    present = np.bincount(fold * size + column, minlength=folds * size).reshape(folds, size)
-    others = present.sum(axis=0) - present
-    for k in range(found.y.shape[1]):
-        y = found.y[:, k]
-        hits = np.bincount(fold * size + column, y[text], folds * size).reshape(folds, size)
-        own = hits.sum(axis=0) - hits
+@dataclass(frozen=True)
+class Block:
+    """Features of one kind that stand in two texts or more, and how often by fold."""
+
+    text: np.ndarray
+    """(p,) int64 text of each feature that a text has."""
+    feature: np.ndarray
+    """(p,) int64 its number."""
+    size: int
+    present: np.ndarray
+    """(folds, size) texts that have it."""
+    hits: np.ndarray
+    """(k, folds, size) texts of each class that have it; the sum of the number over the texts that do."""
+
+    @staticmethod
+    def of(found: Bench, text: np.ndarray, column: np.ndarray) -> "Block":
+        counts = np.bincount(column, minlength=1)
+        number = np.cumsum(counts > 1) - 1  # one that a single text has cannot be known from others
+        keep = counts[column] > 1
+        text, feature = text[keep], number[column[keep]]
+        size, folds = int((counts > 1).sum()), int(found.folds.max()) + 1
+        at = found.folds[text] * size + feature
+        present = np.bincount(at, minlength=folds * size).reshape(folds, size)
+        hits = [np.bincount(at, y[text], folds * size).reshape(folds, size) for y in found.y.T]
+        return Block(text, feature, size, present, np.array(hits))
+
+    def said(self, found: Bench, fold: int) -> np.ndarray:
+        """(m, k) what the features of each text say of each class, or of the number, counted without the text's own
+        fold and without `fold`, so that how blocks are weighed there has not seen what it is measured on."""
+        out: np.ndarray = np.zeros(found.y.shape)
+        own = np.arange(len(self.present)) != fold
+        rest = self.present.sum(axis=0) - self.present[fold] - self.present * own[:, None]
+        at = found.folds[self.text], self.feature
+        for k, hits in enumerate(self.hits):
+            mine = hits.sum(axis=0) - hits[fold] - hits * own[:, None]
+            worth = _odds(mine, rest - mine) if found.classes else _means(mine, rest)
+            out[:, k] = np.bincount(self.text, worth[at], len(out))
         if not found.classes:
-            mean = own.sum(axis=1, keepdims=True) / np.maximum(others.sum(axis=1, keepdims=True), 1)
-            worth = (own + SMOOTHING * mean) / (others + SMOOTHING) - mean
-            worth *= others / (others + SMOOTHING * 10)
-            out[:, k] = np.bincount(text, worth[fold, column], len(out)) / np.sqrt(
-                np.maximum(np.bincount(text, minlength=len(out)), 1)
-            )
-            continue
-        shares = [(v + SMOOTHING) / (v.sum(axis=1, keepdims=True) + SMOOTHING * size) for v in (own, others - own)]
-        odds = np.log(shares[0]) - np.log(shares[1])
-        out[:, k] = np.bincount(text, odds[fold, column], len(out))
-    return out
+            out /= np.sqrt(np.maximum(np.bincount(self.text, minlength=len(out)), 1))[:, None]
+        return out
+
+
+def _odds(own: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """Log odds of each feature (folds, size) from the texts of a class and of the others that have it."""
+    shares = [(v + SMOOTHING) / (v.sum(axis=1, keepdims=True) + SMOOTHING * v.shape[1]) for v in (own, rest)]
+    return np.log(shares[0]) - np.log(shares[1])
+
+
+def _means(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """How far the number lies above its mean where a feature is present, drawn to 0 where it is rare."""
+    mean = sums.sum(axis=1, keepdims=True) / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return (sums - mean * counts) / (counts + SHRUNK)

@@ -36,7 +36,7 @@ from trainloud.data.methods.answers import (
 from trainloud.data.methods.appearance import LARGEST, looked, pictures, view
 from trainloud.data.methods.convolution import resized
 from trainloud.data.methods.crossed import Sheet, coded, sheet
-from trainloud.data.methods.grams import BITS, Spelled, answered, grams, measured
+from trainloud.data.methods.grams import BITS, Spelled, answered, best_of, grams, measured
 from trainloud.data.methods.retention import Bench, Refused, Trial
 from trainloud.data.methods.rocket import Courses, averaged, blurred, courses, latest, see
 from trainloud.data.methods.words import read, words_of
@@ -203,8 +203,8 @@ def of_characters(survey: Survey) -> Answer:
     """Bits a character against how many symbols are told apart in the past; what is predicted stays exact."""
     measure, models = measured(survey)
     found = measure.found
-    order = max(min(range(len(models)), key=lambda k: models[k].bits), 1)
-    whole, total = models[order], len(found.symbols)
+    order, whole = best_of(measure, models)
+    total = len(found.symbols)
     tried = []
     for count in (c for c in SYMBOLS if c < total):
         known = np.minimum(np.arange(total), count)
@@ -221,8 +221,8 @@ def of_characters(survey: Survey) -> Answer:
     verdict = matters(tried[0][2])
     share = float(np.bincount(found.x, minlength=total)[: shown[0]].sum() / len(found.x))
     said = (
-        f"Told apart in the past, {shown[1].name} of {total} ({share:.2%} of all characters) save {shown[2]} of the bits "
-        f"that all save ({whole.bits:.3f} bits a character with {whole.name})."
+        f"Told apart in the past, {shown[1].name} of {total} ({share:.2%} of all characters) save {shown[2]} of the "
+        f"bits that all save ({whole.bits:.3f} bits a character with {whole.name})."
     )
     change = measure.more(shown[1], whole)
     follows = f"Keep all {total} symbols apart."

@@ -55,19 +55,20 @@ def of_images(survey: Survey) -> Answer:
         tried.append(_window(seen, reach, True))
         if tried[-1].kept.ruling == "not needed":
             break
-    bags = [_window(seen, reach, False) for reach in sizes[:-1][-2:]]
+    # Averages cost three times as much, and are asked for where no window with its place is enough.
+    bags = [_window(seen, reach, False) for reach in sizes[:-1][-2:]] if enough(tried) is None else []
     extra = []
     if side >= 2 * PIECES:
         mixed = found.trial(f"{PIECES * PIECES} pieces in random order", lambda: glance(shuffled(seen.images, PIECES)))
         extra = [step(found, mixed, seen.whole, side / PIECES)]
     local = sorted([*bags, *tried], key=lambda s: s.at or 0)  # where both are enough, the simpler one is named
     verdict, shown = ruled(local), enough(local) or best(local)
-    bag = best(bags) if bags else shown
+    other = extra[0] if extra else shown
     said = (
         f"Of what the probe tells from whole pictures ({found.metric} {seen.whole.value:.3f}, best constant "
         f"{found.chance:.3f}, {len(found):,} pictures), {shown.words} keep {shown.kept}"
     )
-    said += f"; {bag.words} {bag.kept}." if bag is not shown else "."
+    said += f"; {other.words} {other.kept}." if other is not shown else "."
     change = found.change(shown.trial, seen.whole)
     foretold = [predicted(f"receptive-field={int(shown.at or side)}/{side}", found.metric, change)]
     words = verdict, said, _for_images(verdict, shown, seen, lost(change, found.metric))
@@ -185,8 +186,8 @@ def _of_courses(seen: Courses) -> Answer:
     )
     follows = {
         "yes": f"A receptive field of {plural(int(shown.at or 1), 'step')} is enough (it "
-        f"{lost(change, found.metric)}): start with a small one-dimensional convolutional net, not with a recurrent one "
-        "or attention.",
+        f"{lost(change, found.metric)}): start with a small one-dimensional convolutional net, not with a recurrent "
+        "one or attention.",
         "no": "No window of less than half of a series is enough: take dilated convolutions, a recurrent net or "
         "attention whose reach covers the series.",
         "undecided": "Let the receptive field grow to half of the series, and compare on the real network.",
@@ -235,6 +236,7 @@ def of_characters(survey: Survey) -> Answer:
     best_gram = min(models, key=lambda m: m.bits)
     far = [Spelled(f"a cache of {n:,} characters", cached(measure.found, best_gram.chance, n)) for n in CACHES]
     all_of_it = min([best_gram, *far], key=lambda m: m.bits)
+    measure.require(all_of_it)
     tried = [(order, m, measure.kept(m, all_of_it)) for order, m in enumerate(models) if order]
     local = [t for t in tried if t[0] <= BACK]
     shown = next((t for t in local if t[2].ruling == "not needed"), max(local, key=lambda t: t[2].value))
@@ -247,8 +249,8 @@ def of_characters(survey: Survey) -> Answer:
     )
     follows = {
         "yes": f"Begin with a context of some {shown[0] * 4} characters, and take the {shown[1].bits:.2f} bits a "
-        f"character of {shown[0] + 1}-grams as the baseline: what lies farther back only a network can use, if anything "
-        "can.",
+        f"character of {shown[0] + 1}-grams as the baseline: what lies farther back only a network can use, if any "
+        "does.",
         "no": f"What stands more than {BACK} characters back matters here: give the network a context that holds it.",
         "undecided": "Compare short and long contexts on the real network: n-grams cannot tell.",
     }[verdict]

@@ -26,14 +26,15 @@ from trainloud.data.inspector import Question
 from trainloud.data.methods.answers import Step, best, by_kind, enough, lost, matters, points_of, predicted, step, told
 from trainloud.data.methods.appearance import glance, jolted, reaches, view, windows
 from trainloud.data.methods.columns import plural
-from trainloud.data.methods.grams import BITS, Spelled, answered, grams, measured
+from trainloud.data.methods.grams import BITS, Spelled, answered, best_of, grams, measured
 from trainloud.data.methods.retention import Bench, Refused, Trial
 from trainloud.data.methods.rocket import courses, see, turned, whole
 from trainloud.data.methods.words import read, words_of
 from trainloud.data.survey import Survey
 
 ORDER = 4
-QUARTERS = 4
+AVERAGED = ", averaged over all places"
+QUARTERS = 4  # of a text, in random order
 PLACES = 20  # characters from the begin of a row that are told apart
 WINDOW = 9  # steps of the short windows that are averaged
 MOVED = 0.25  # of the side: what is moved by up to a quarter in both directions has left its cell of the grid
@@ -54,15 +55,15 @@ def of_images(survey: Survey) -> Answer:
     found, side = seen.bench, seen.side
     averaged = []
     for reach in reaches(side)[:-1][-2:] or [1]:
-        name = f"windows of {reach} of {side} pixels without their place"
-        trial = found.trial(name, partial(windows, seen.images, reach, False))
+        name = f"windows of {reach} of {side} pixels{AVERAGED}"
+        trial = found.trial(name, partial(windows, seen.images, reach, place=False, ring=True))
         averaged.append(step(found, trial, seen.whole))
     name = f"moved at random by up to {MOVED:.0%} of the side"
     moved = step(found, found.trial(name, lambda: glance(jolted(seen.images, MOVED))), seen.whole)
     verdict, shown = ruling(averaged, moved), enough(averaged) or best(averaged)
     change = found.change(shown.trial, seen.whole)
     said = (
-        f"Averaged over all places, {shown.words.removesuffix(' without their place')} keep {shown.kept} of what the "
+        f"Averaged over all places, {shown.words.removesuffix(AVERAGED)} keep {shown.kept} of what the "
         f"probe tells with places ({points_of(change, found.metric)}); pictures {moved.words} keep {moved.kept}."
     )
     follows = {
@@ -128,14 +129,14 @@ def of_series(survey: Survey) -> Answer:
     found, all_of_it, length = seen.bench, whole(seen), int(seen.lengths.max())
     averaged = []
     for reach in sorted({min(WINDOW, length), length}):
-        name = f"windows of {plural(reach * seen.step, 'step')} without their place"
+        name = f"windows of {plural(reach * seen.step, 'step')}{AVERAGED}"
         averaged.append(step(found, found.trial(name, partial(see, seen, reach, False)), all_of_it))
     name = f"turned around at random by up to {MOVED:.0%} of the length"
     moved = step(found, found.trial(name, lambda: see(turned(seen, MOVED))), all_of_it)
     verdict, shown = ruling(averaged, moved), enough(averaged) or best(averaged)
     change = found.change(shown.trial, all_of_it)
     said = (
-        f"Averaged over all steps, {shown.words.removesuffix(' without their place')} keep {shown.kept} of what the "
+        f"Averaged over all steps, {shown.words.removesuffix(AVERAGED)} keep {shown.kept} of what the "
         f"probe tells with places ({points_of(change, found.metric)}); series {moved.words} keep {moved.kept}."
     )
     follows = {
@@ -153,13 +154,11 @@ def of_series(survey: Survey) -> Answer:
 def of_characters(survey: Survey) -> Answer:
     """Whether the place of a character in its row tells more than the characters before it do."""
     measure, models = measured(survey)
-    order = min(range(len(models)), key=lambda k: models[k].bits)
-    order = max(order, 1)
+    order, plain = best_of(measure, models)
     place = np.minimum(measure.found.place, PLACES)
     with_place = [Spelled(f"{m.name}, and the place in the row", c) for m, c in
                   zip(models, grams(measure.found, extra=place, orders=order), strict=False)]  # fmt: skip
     placed = min(with_place[1:], key=lambda m: m.bits)
-    plain = models[order]
     whole = min(placed, plain, key=lambda m: m.bits)
     kept = measure.kept(plain, whole)
     verdict = matters(kept)

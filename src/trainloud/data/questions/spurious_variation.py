@@ -29,7 +29,7 @@ from trainloud.data.methods.answers import by_kind, predicted
 from trainloud.data.methods.appearance import Eye, View, axes_of, glance, jolted, relit, removed, view
 from trainloud.data.methods.columns import listed
 from trainloud.data.methods.crossed import by_effect, sheet
-from trainloud.data.methods.grams import BITS, Spelled, answered, grams, measured
+from trainloud.data.methods.grams import BITS, Spelled, answered, best_of, grams, measured
 from trainloud.data.methods.nuisance import LARGE, SHOWN, Form, Nuisance, helped, nuisance, taken_away, weighed
 from trainloud.data.methods.retention import Kept, Refused, Trial
 from trainloud.data.methods.rocket import (
@@ -225,8 +225,7 @@ def of_characters(survey: Survey) -> Answer:
     """Letter case, digits and punctuation of the past; what is predicted stays exact."""
     measure, models = measured(survey)
     found = measure.found
-    order = max(min(range(len(models)), key=lambda k: models[k].bits), 1)
-    whole = models[order]
+    order, whole = best_of(measure, models)
     forms: dict[str, tuple[Callable[[str], str], str]] = {
         "letter case": (str.lower, "lower-case"),
         "digits": (lambda c: "0" if c.isdigit() else c, "digits-as-0"),

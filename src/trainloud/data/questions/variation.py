@@ -270,7 +270,8 @@ def of_characters(survey: Survey) -> Answer:
     )
     follows = (
         f"A loss of ln({total}) = {np.log(total):.3f} at the first step and {single.value * np.log(2):.3f} once the "
-        f"network knows how frequent each symbol is; below {bits.value * np.log(2):.3f} nats a character it beats n-grams."
+        f"network knows how frequent each symbol is; below {bits.value * np.log(2):.3f} nats a character it beats "
+        "n-grams."
     )
     points = [Point(m.name, *_open(measure.bits(m)), float(k)) for k, m in enumerate(models)]
     found = {"bits a character": [round(m.bits, 4) for m in models], "symbols": total}

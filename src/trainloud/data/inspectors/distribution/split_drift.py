@@ -3,13 +3,16 @@
 Why it matters: a score on validation data holds for data like it. Where a classifier tells training from test rows,
 they come from different sources, times or filters, and a network that is best on one need not be best on the other.
 
-Remedy: find out how the data was split; mix and split again, or, where the splits differ on purpose (by time, by
-hospital), validate on data that is as far from training as use will be.
+Remedy: find out what differs and why, at the columns named: another unit or scale, columns that changed places, another
+source, another time. Mend that where it is a mistake. Split anew only where the rows are independent and come from one
+source; where the splits differ on purpose (by time, by hospital, by scene), validate on data that is as far from
+training as use will be.
 
 Known limits: columns (of pictures, texts and series what was measured of them; of texts also their frequent words) are
 looked at one by one and in sum, not how they hang together. Identifiers, the target, the group and the column of time
 are left out. The labels may drift too: see the classes. A drift that is sure but small (an area under 0.6, no column
-0.1 apart) is said in passing and is no finding.
+0.1 apart) is said in passing and is no finding. Rows are taken to be independent of each other: a few scenes of many
+frames, or a few patients of many rows, differ without any fault, and the interval is then too narrow.
 
 Source: Lopez-Paz and Oquab 2017, "Revisiting Classifier Two-Sample Tests"; DeLong et al. 1988 (the interval); Rabanser,
 Günnemann, Lipton 2019, "Failing Loudly: An Empirical Study of Methods for Detecting Dataset Shift".

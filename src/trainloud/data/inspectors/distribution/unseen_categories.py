@@ -7,7 +7,8 @@ Remedy: give the encoder a place for unknown words and train it too (drop words 
 out why the splits differ.
 
 Known limits: asked of columns of words. Rare words are unseen by chance in any split: a share that a random split would
-show as well is a note.
+show as well is a note. The group by which the data was split has other words in each split on purpose and is left out,
+and so is any column of which no word, in whatever spelling, stands in two splits, if training has 5 of them and more.
 
 Source: Good 1953, "The population frequencies of species and the estimation of population parameters" (the share of
 unseen words is about that of the words met once).
@@ -21,6 +22,7 @@ from trainloud.core.finding import Finding, fired, passed, unknown
 from trainloud.data.inspector import Inspector
 from trainloud.data.methods.columns import TABLES, encoded, listed, looked_at, plural, profile
 from trainloud.data.methods.identifiers import identifiers
+from trainloud.data.methods.spelling import plain
 from trainloud.data.survey import Survey
 
 TIMES = 3.0  # times the rows that a random split would leave unseen ...
@@ -28,6 +30,8 @@ SURE = 5.0  # ... and standard errors beyond them, ...
 SHARE = 0.01  # ... and share of the split's rows, ...
 LEAST = 10  # ... and rows: beyond all four the split is not a random one
 DIFFERENT = 0.5  # different words a row, from which a column is no set of categories
+OWN = 5  # words in training from which a column without a common word is what the data was split by: codes that were
+# written in another way (1, 2 for "yes", "no") are mostly fewer
 ROWS_SHOWN = 6
 
 
@@ -35,13 +39,16 @@ def judge(survey: Survey) -> Finding:
     if len(survey.splits) < 2:
         return unknown("the data is not split")
     named = identifiers(survey)
-    columns = [c for c in looked_at(survey, survey.of_role("category")) if c not in named]
+    columns = [c for c in looked_at(survey, survey.of_role("category")) if c not in named and c != survey.group]
     columns = [c for c in columns if profile(survey, c).distinct < DIFFERENT * profile(survey, c).present]
+    split_by = {c for c in columns if c == survey.group or _own_words(survey, c)}
+    columns = [c for c in columns if c not in split_by]
     if not columns:
-        return unknown("there is no column of categories")
+        return unknown(f"there is no column of categories{_but(split_by)}")
     found = [one for c in columns for one in _unseen(survey, c)]
     if not found:
-        return passed(f"every word of {plural(len(columns), 'column')} of categories is met in training", columns=0)
+        where = f"{plural(len(columns), 'column')} of categories{_but(split_by)}"
+        return passed(f"every word of {where} is met in training", columns=0)
     found.sort(key=lambda u: (not u["beyond"], -u["share"]))
     shown = [survey.exhibit(f"{u['column']} never met in training", u["first"], total=u["rows"]) for u in found[:3]]
     return fired(
@@ -51,6 +58,22 @@ def judge(survey: Survey) -> Finding:
         exhibits=shown,
         columns=[{k: v for k, v in u.items() if k != "first"} for u in found[:100]],
     )
+
+
+def _but(split_by: set[str]) -> str:
+    return f" but {listed(sorted(split_by))}, whose words each split has for itself" if split_by else ""
+
+
+def _own_words(survey: Survey, column: str) -> bool:
+    """Whether no word stands in two splits, in whatever spelling: the rows were split by this column."""
+    codes, words = encoded(survey, column)
+    met = [np.unique(codes[(survey.split == i) & (codes >= 0)]) for i in range(len(survey.splits))]
+    met = [m for m in met if len(m)]
+    trained = np.unique(codes[survey.training & (codes >= 0)])
+    if len(met) < 2 or len(trained) < OWN or sum(map(len, met)) > len(np.unique(np.concatenate(met))):
+        return False
+    spelled = [{plain(str(words[int(w)].as_py())) for w in m} for m in met]
+    return sum(map(len, spelled)) == len(set().union(*spelled))
 
 
 def _words(unseen: dict) -> str:

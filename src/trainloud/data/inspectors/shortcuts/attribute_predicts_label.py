@@ -57,6 +57,7 @@ MADE = frozenset(  # what comes of the making of an example, not of what it show
 STORED = ("file size", "bytes a pixel")  # follow the content, too
 LOOKS = ("sharpness", "entropy", "contrast", "brightness", "colourfulness", "black share", "white share")
 TOLD_MADE = 0.75  # area under the ROC curve, lower end of its interval: half way from chance to certainty
+TOLD_STORED = 0.85  # the same for the size of a file, less what the look of the picture explains of it
 TOLD_CONTENT = 0.85  # the same for what may be content: on clean CIFAR-10 colour reaches .80, on flowers colour .70
 SPREAD = 0.02  # of areas between classes, below which a distance is no deviation
 SHOWN, EXAMPLES = 4, 4
@@ -137,7 +138,7 @@ def _beyond_looks(survey: Survey, data: Labelled, told: _Told, z: float) -> bool
     left = np.full(len(size), np.nan)
     left[known] = size[known] - x[known] @ np.linalg.lstsq(x[known], size[known], rcond=None)[0]
     found = areas(bin_numbers(left, bins_for(len(left))), data)
-    return bool(found.area[told.label] - z * found.error[told.label] >= TOLD_MADE)
+    return bool(found.area[told.label] - z * found.error[told.label] >= TOLD_STORED)
 
 
 def _strongest(told: list[_Told]) -> list[_Told]:

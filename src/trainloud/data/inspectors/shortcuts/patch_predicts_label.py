@@ -9,8 +9,9 @@ making. Then compare the accuracy of that class with and without it.
 
 Known limits: seen on thumbnails of 32 pixels a side, so a mark under about a thirtieth of the side may be lost, as is
 one whose place varies, one in the colour of the background, and a mark fainter than 20 grey levels. In pictures that
-are aligned (digits, faces, garments) contours tell classes at fixed places too; there only marks of one colour are
-told.
+are aligned (digits, faces, garments) contours tell classes at fixed places too, and in tiles of one texture any place
+does; there only marks of one colour are told, and only if isolated: all other places of the class tell it less than
+two thirds as well (a fifth, where the mark is longer than 10 pixels). Two marks as strong in one class hide each other.
 
 Source: Lapuschkin et al. 2019, "Unmasking Clever Hans predictors" (a tag on the pictures of horses); Ribeiro, Singh
 and Guestrin 2016; area under the ROC curve of every patch, against those around it.
@@ -62,10 +63,8 @@ def judge(survey: Survey) -> Finding:
         return unknown(f"fewer than two classes have {FEWEST} labelled training pictures")
     within = inside(pictures, GREY)
     peaks = contrasts(pictures, within, codes, len(names))
-    colours = stamps(pictures, within, codes, len(names))
-    marks = [_peak(p, names) for p in peaks if _stands_out(p)] + [
-        _stamp(s, names) for s in colours if s.excess >= EXCESS
-    ]
+    colours, content = stamps(pictures, within, codes, len(names), EXCESS)
+    marks = [*(_peak(p, names) for p in peaks if _stands_out(p)), *(_stamp(s, names) for s in colours)]
     if not marks:
         best = max(peaks, key=lambda p: p.isolation, default=None)
         ratio = best.isolation / max(best.background, FLOOR) if best else 0.0
@@ -73,10 +72,22 @@ def judge(survey: Survey) -> Finding:
             f"no patch of {len(pictures):,} pictures tells a class at one place alone: the area under the ROC "
             "curve of the "
             f"most isolated is {best.isolation if best else 0:.3f} above those around it, {ratio:.1f} times the "
-            "next of its class",
+            f"next of its class{_spread(content, names)}",
             isolation=best.isolation if best else 0.0,
         )
     return _told(survey, marks, len(pictures))
+
+
+def _spread(content: list[Stamp], names: tuple[str, ...]) -> str:
+    """What tells a class by its colour, but at many places."""
+    if not content:
+        return ""
+    s = content[0]
+    return (
+        f"; the colour at {_place(s.row, s.column)} is met in {s.mine:.0%} of {names[s.label]!r} and in {s.others:.1%} "
+        f"of the others, but places away from it tell the class as well or nearly (by {s.elsewhere:.0%}), as content "
+        "does"
+    )
 
 
 def _told(survey: Survey, marks: list[_Mark], pictures: int) -> Finding:
@@ -135,7 +146,8 @@ def _peak(p: Peak, names: tuple[str, ...]) -> _Mark:
 def _stamp(s: Stamp, names: tuple[str, ...]) -> _Mark:
     said = (
         f"the patch {_place(s.row, s.column)} alone tells {names[s.label]!r} from the rest: it has the colour "
-        f"{s.colour} in {s.mine:.0%} of that class's pictures and in {s.others:.1%} of the others"
+        f"{s.colour} in {s.mine:.0%} of that class's pictures and in {s.others:.1%} of the others; it is isolated, "
+        f"as no place away from it reaches more than {max(s.elsewhere, 0):.0%} beyond the others"
     )
     return _Mark(s.label, s.row, s.column, s.excess, said, _evidence(s, names) | {"by": "colour"})
 
