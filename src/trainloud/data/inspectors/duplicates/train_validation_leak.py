@@ -9,8 +9,8 @@ an example on one side.
 Known limits: contents are compared exactly and without the target, so that labels spelled in two ways hide nothing.
 The same picture saved again at another quality is told as a near-duplicate. Rows of coarse tables, texts of under 40
 characters and blank pictures are equal without being copies: a note, with the number of pairs that chance makes. In a
-table it is a note up to as many equal pairs as chance makes with 99 %, estimated over all splits together: a lone copy in a small,
-coarse table cannot be told from chance.
+table it is a note up to as many equal pairs as chance makes with 99 %, estimated over all splits together: a lone copy
+in a small, coarse table cannot be told from chance.
 
 Source: Barz and Denzler 2020, "Do We Train on Test Data? Purging CIFAR of Near-Duplicates"; Kapoor and Narayanan 2023,
 "Leakage and the Reproducibility Crisis in Machine-Learning-Based Science", section L1.4 (duplicates in datasets).

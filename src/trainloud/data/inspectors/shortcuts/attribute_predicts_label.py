@@ -8,8 +8,10 @@ them from one source. For traits of the content (brightness, colour, length) dec
 learned; if not, balance them across the classes or take them away by normalising and augmenting.
 
 Known limits: brightness or length may rightly belong to a class, so these are notes, however well they predict; only
-what cannot be content is a warning. File size follows texture and size: it counts only as far as the measured look of
-the pictures does not explain it. Traits in combination are not tried.
+what cannot be content is a warning. File size follows texture and size: it is a warning only if it tells the class no
+worse where what the measured look of the pictures explains of it is taken out, as another quality does; otherwise it is
+content. Where all pictures are of one size, bytes a pixel are file size and not told again. Traits in combination are
+not tried.
 
 Source: Geirhos et al. 2020, "Shortcut Learning in Deep Neural Networks"; Torralba and Efros 2011, "Unbiased Look at
 Dataset Bias"; intervals by DeLong, DeLong and Clarke-Pearson 1988, for all attributes and classes together.
@@ -55,6 +57,7 @@ MADE = frozenset(  # what comes of the making of an example, not of what it show
     ]
 )
 STORED = ("file size", "bytes a pixel")  # follow the content, too
+WORSE = 0.05  # of the area, by which the rest of a file size may tell a class worse than the whole and be no content
 LOOKS = ("sharpness", "entropy", "contrast", "brightness", "colourfulness", "black share", "white share")
 TOLD_MADE = 0.75  # area under the ROC curve, lower end of its interval: half way from chance to certainty
 TOLD_STORED = 0.85  # the same for the size of a file, less what the look of the picture explains of it
@@ -80,6 +83,8 @@ def judge(survey: Survey) -> Finding:
     if data is None:
         return unknown(f"fewer than two classes have {FEWEST} labelled training rows")
     columns = attributes(survey, data)
+    if not {"width", "height"} & set(columns) and "file size" in columns:
+        columns.pop("bytes a pixel", None)  # all pictures are of one size: it is the same again
     found = {k: areas(v, data) for k, v in columns.items()}
     if not found:
         return unknown("no attribute differs between the examples")
@@ -87,7 +92,8 @@ def judge(survey: Survey) -> Finding:
     told = [t for k, a in found.items() for t in _told(k, a, z)]
     made = [t for t in told if t.attribute in MADE and t.low >= TOLD_MADE]
     made = [t for t in made if t.attribute not in STORED or _beyond_looks(survey, data, t, z)]
-    content = [t for t in told if t.attribute not in MADE and t.low >= TOLD_CONTENT]
+    content = [t for t in told if t.low >= TOLD_CONTENT and (t.attribute not in MADE or t.attribute in STORED)]
+    content = [t for t in content if t not in made]
     best = max(told, key=lambda t: t.area)
     if not made and not content:
         return passed(
@@ -127,7 +133,8 @@ def _told(attribute: str, found: Areas, z: float) -> list[_Told]:
 
 
 def _beyond_looks(survey: Survey, data: Labelled, told: _Told, z: float) -> bool:
-    """Whether the stored size still tells the class where what the look of the pictures explains of it is taken out."""
+    """Whether the stored size tells the class no worse where what the look of the pictures explains of it is taken out:
+    what comes of the content goes with it, while another quality stands out the better."""
     axes = survey.measured.axes
     looks = [np.asarray(axes[k], np.float64)[data.rows] for k in LOOKS if k in axes]
     size = np.log(np.maximum(np.asarray(axes[told.attribute], np.float64)[data.rows], 1e-9))
@@ -138,7 +145,8 @@ def _beyond_looks(survey: Survey, data: Labelled, told: _Told, z: float) -> bool
     left = np.full(len(size), np.nan)
     left[known] = size[known] - x[known] @ np.linalg.lstsq(x[known], size[known], rcond=None)[0]
     found = areas(bin_numbers(left, bins_for(len(left))), data)
-    return bool(found.area[told.label] - z * found.error[told.label] >= TOLD_STORED)
+    area, error = float(found.area[told.label]), float(found.error[told.label])
+    return area - z * error >= TOLD_STORED and area >= told.area - WORSE
 
 
 def _strongest(told: list[_Told]) -> list[_Told]:
