@@ -515,7 +515,8 @@ def test_houses_need_income_and_place(shared: Callable[[str], Path]) -> None:
 
 
 def test_delays_cannot_be_predicted(shared: Callable[[str], Path]) -> None:
-    assert asked("local-or-global", opened(shared("tables/flights_200k.parquet"), "delay")).verdict == "refused"
+    found = asked("local-or-global", opened(shared("tables/flights_200k.parquet"), "delay"))
+    assert found.verdict in ("refused", "undecided"), found.statement
 
 
 @pytest.mark.slow

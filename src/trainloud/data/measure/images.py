@@ -16,14 +16,13 @@ from trainloud.data.measure import Tell
 from trainloud.data.measure.axes import COLOUR, GREY_SPREAD, UNITS, looks
 from trainloud.data.measure.decode import Decoded, budget, quiet_pillow
 from trainloud.data.measure.pictures import blocks, by_shape, levels_of, read, small
-from trainloud.data.measure.pixels import Levels, digest, framed, reduced
+from trainloud.data.measure.pixels import digest, framed, reduced
 from trainloud.data.survey import SIDE, Measured
 
 CHUNK = 2048  # pictures that are kept together
 LOOK_SIDE = 128  # pixels of the longer side on which looks are measured: blur must show, and 128 is cheap
 WHAT = "measuring the pictures"
 FEW_LEVELS = 8  # from darkest to brightest: what JPEG and shrinking leave of one colour
-SCALES = 10  # times the range of values of another split, from which it is another scale and no other light
 FINE = "a pattern too fine to show when shrunk"
 MASK = "mask: "  # begin of a remark on the mask of a row
 
@@ -122,7 +121,7 @@ class _Worker:
         assert data.pictures is not None
         self.data, self.pictures, self.thumbs = data, data.pictures, thumbs
         self.most = budget(limits)
-        self.levels = _Scales(data, self.most)
+        self.levels = levels_of(self.pictures, self.most)
 
     def __call__(self, rows: np.ndarray) -> Piece:
         axes: np.ndarray = np.full((len(rows), len(NAMES)), np.nan, np.float32)
@@ -134,7 +133,7 @@ class _Worker:
             content[i] = _content(found)
             if self.data.masks is not None:
                 found = self._masked(axes[i], found, row)
-            pictures.append(small(found, self.levels.of(row, found), LOOK_SIDE))
+            pictures.append(small(found, self.levels, LOOK_SIDE))
             if found.pixels is not None and _fine(found.pixels, pictures[-1]):
                 found = replace(found, remarks=(*found.remarks, FINE))
             said.append((found.form, found.mode, str(found.orientation), found.error, found.remarks))
@@ -167,29 +166,6 @@ class _Worker:
             same = (mask.width, mask.height) == (found.width, found.height)
             words = "" if same else f"{mask.width} x {mask.height} for a picture of {found.width} x {found.height}"
         return replace(found, remarks=(*found.remarks, MASK + words)) if words and not found.error else found
-
-
-class _Scales:
-    """Which values are black and white: in all splits the same, so that they can be compared, unless they are stored on
-    scales as far apart as 0 .. 1 and 0 .. 255; then each split has its own, or one of them would be all of one colour.
-    """
-
-    def __init__(self, data: Dataset, most: int):
-        assert data.pictures is not None
-        pictures = data.pictures
-        self._split = data.split
-        self._common = levels_of(pictures, most)
-        self._own = []
-        for i in range(len(data.splits)):
-            rows = np.flatnonzero(data.split == i)
-            self._own.append(Levels(len(rows), lambda k, rows=rows: read(pictures, int(rows[k]), "", most)[0].pixels))
-
-    def of(self, row: int, found: Decoded) -> Levels:
-        if found.pixels is None or found.pixels.dtype in (np.uint8, bool) or len(self._own) < 2:
-            return self._common
-        kind = found.pixels.dtype.str
-        spans = [high - low for low, high in (own.range(kind) for own in self._own)]
-        return self._own[self._split[row]] if max(spans) >= SCALES * min(spans) else self._common
 
 
 def _fine(pixels: np.ndarray, little: np.ndarray | None) -> bool:
