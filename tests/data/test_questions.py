@@ -218,6 +218,42 @@ def test_enlarged_digits_lose_nothing_down_to_their_own_size() -> None:
     assert kept["pictures of 2 pixels"][2] < 0.8
 
 
+def membranes(rows: int = 24, side: int = 60, wide: int = 0) -> Survey:
+    """A mask that is 255 where the picture is bright; with `wide` where the mean of so many pixels around is."""
+    rng = np.random.default_rng(0)
+    images = rng.normal(120, 40, (rows, side, side)).clip(0, 255)
+    light = images
+    if wide:
+        kernel = np.fft.rfft2(np.pad(np.ones((wide, wide)), ((0, side - wide), (0, side - wide))))
+        light = np.fft.irfft2(np.fft.rfft2(images) * kernel, (side, side))
+        light = np.roll(light, -(wide // 2), (1, 2))
+    masks = np.where(light > np.median(light), 255, 0)
+    extent: np.ndarray = np.full(rows, side, np.float32)
+    measured = Measured(axes={"width": extent, "height": extent})
+    more = {"pictures": Arrays(images.astype(np.uint8)), "masks": Arrays(masks.astype(np.uint8)), "measured": measured}
+    return made("images", None, {"n": np.arange(float(rows))}, "segmentation", **more)
+
+
+@pytest.mark.slow
+def test_a_mask_that_is_told_by_its_own_pixel() -> None:
+    survey = membranes()
+    found = asked("local-or-global", survey)
+    assert found.verdict == "yes" and "the 3 pixels around" in found.statement
+    assert "places" in asked("position", survey).statement
+    assert asked("detail", survey).verdict == "yes"
+
+
+@pytest.mark.slow
+def test_a_mask_that_is_told_by_what_lies_around() -> None:
+    survey = membranes(wide=15)
+    found = asked("local-or-global", survey)
+    points = {p.condition: p for p in found.points}
+    assert points["the 3 pixels around"].high < points["the 9 pixels around"].low < points["the 17 pixels around"].value
+    assert asked("detail", survey).verdict == "no"
+    spurious = asked("spurious-variation", survey)
+    assert not any("shift" in p.ingredient or "centred" in p.ingredient for p in spurious.predictions)
+
+
 # texts --------------------------------------------------------------------------------------------------------
 
 WORDS = np.array([f"w{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(200)])

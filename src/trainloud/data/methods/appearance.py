@@ -40,6 +40,8 @@ class View:
     """Median of the longer sides in pixels."""
     whole: Trial
     """The whole probe on these pictures, clearly above the constant."""
+    middle: bool = False
+    """What is asked is the pixel in the middle, so that pictures must not be moved."""
 
     @property
     def side(self) -> int:
@@ -320,6 +322,7 @@ AXES = (
     Axis("left and right", one_side, "mirror pictures so that content lies on one side", "preprocessing=one-side"),
 )
 COLOURED = (grey, even_cast)  # changes that need colours
+MOVING = (centred, one_size, cropped, one_side)  # changes that move what lies in the middle
 FITTED: tuple[tuple[str, Change], ...] = (  # taken away one after the other
     ("brightness", even_brightness),
     ("colour cast", even_cast),
@@ -329,10 +332,11 @@ FITTED: tuple[tuple[str, Change], ...] = (  # taken away one after the other
 )
 
 
-def axes_of(images: np.ndarray) -> list[Axis]:
+def axes_of(seen: View) -> list[Axis]:
     """The axes that these pictures can vary along."""
+    images = seen.images
     small = images.shape[1] < MARGIN  # too small to crop
-    no = [*([] if images.shape[3] == 3 else COLOURED), *([cropped] if small else [])]
+    no = [*([] if images.shape[3] == 3 else COLOURED), *([cropped] if small else []), *(MOVING if seen.middle else [])]
     return [a for a in AXES if a.change not in no]
 
 

@@ -202,10 +202,17 @@ def _of_classes(survey: Survey, rows: np.ndarray, limit: int, classes: int) -> B
         raise Refused(f"fewer than two classes have {RAREST} labelled training rows")
     rows = _enough(rows[np.isin(codes[rows], taken)])
     y = (codes[rows, None] == taken).astype(np.float32)
-    weight, metric = None, "accuracy"
-    if y.mean(axis=0).max() > SKEWED:
-        weight, metric = (y @ (1 / (y.mean(axis=0) * y.shape[1]))).astype(np.float32), "balanced accuracy"
+    weight, metric = weighed_classes(y)
     return Bench(rows, y, weight, _groups(survey, rows), metric)
+
+
+def weighed_classes(y: np.ndarray) -> tuple[np.ndarray | None, str]:
+    """Weights (m,) of rows that make every class of `y` (m, k) count the same, where one is more than SKEWED of all;
+    and what the metric is called then."""
+    shares = y.mean(axis=0)
+    if shares.max() <= SKEWED:
+        return None, "accuracy"
+    return (y @ (1 / (shares * y.shape[1]))).astype(np.float32), "balanced accuracy"
 
 
 def _enough(rows: np.ndarray) -> np.ndarray:

@@ -42,7 +42,8 @@ WIDE = 384  # values of a history that are read each by itself; of more, as many
 class Courses:
     """Series on the rows of a bench."""
 
-    bench: Bench
+    bench: Bench | None
+    """None where only looks are taken, without a target."""
     x: np.ndarray
     """(m, channels, steps) float32, each channel with mean 0 and deviation 1 over all; 0 where missing or beyond the
     end."""
@@ -52,6 +53,11 @@ class Courses:
     """Channels in words."""
     step: int = 1
     """Steps of the data that were averaged to one."""
+
+    @property
+    def found(self) -> Bench:
+        assert self.bench is not None
+        return self.bench
 
     @property
     def valid(self) -> np.ndarray:
@@ -100,7 +106,9 @@ def loaded(survey: Survey, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, in
     return x, lengths, step
 
 
-def _shaped(found: Bench, x: np.ndarray, lengths: np.ndarray, step: int = 1, names: Sequence[str] = ()) -> Courses:
+def _shaped(
+    found: Bench | None, x: np.ndarray, lengths: np.ndarray, step: int = 1, names: Sequence[str] = ()
+) -> Courses:
     names = names or tuple(f"channel {i + 1}" for i in range(x.shape[1]))
     return Courses(found, scaled(x), lengths, tuple(names), step)
 
@@ -292,9 +300,14 @@ def resampled(seen: Courses, steps: int) -> np.ndarray:
     return (take[0] * (1 - share) + take[1] * share).astype(np.float32)
 
 
+def unlabelled(survey: Survey, rows: np.ndarray) -> Courses:
+    """The series of these rows, without a bench: for looks that need no target."""
+    return _shaped(None, *loaded(survey, rows))
+
+
 def whole(seen: Courses) -> Trial:
     """The whole probe, clearly above the constant. Raises Refused."""
-    return seen.bench.require(seen.bench.trial("as it is", lambda: see(seen)))
+    return seen.found.require(seen.found.trial("as it is", lambda: see(seen)))
 
 
 # forecasts ----------------------------------------------------------------------------------------------------

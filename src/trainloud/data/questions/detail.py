@@ -33,17 +33,19 @@ from trainloud.data.methods.answers import (
     step,
     told,
 )
-from trainloud.data.methods.appearance import LARGEST, looked, pictures, view
+from trainloud.data.methods.appearance import LARGEST, View, looked, pictures
 from trainloud.data.methods.convolution import resized
 from trainloud.data.methods.crossed import Sheet, coded, sheet
 from trainloud.data.methods.grams import BITS, Spelled, answered, best_of, grams, measured
 from trainloud.data.methods.retention import Bench, Refused, Trial
 from trainloud.data.methods.rocket import Courses, averaged, blurred, courses, latest, see
+from trainloud.data.methods.segments import seen_of, shrunk
 from trainloud.data.methods.words import read, words_of
 from trainloud.data.survey import SIDE, Survey
 
 ORDER = 5
 SMALLEST = 2  # pixels a side
+TIMES = (2, 4, 8, 16)  # that pictures with masks are made smaller
 VOCABULARIES = (10_000, 3_000, 1_000, 300, 100)  # words of a text that are told apart
 LENGTHS = (128, 64, 32, 16, 8)  # tokens that are read
 CUT = 0.1  # share of the texts that must be longer for a length to be tried
@@ -93,7 +95,9 @@ def coarser(
 
 def of_images(survey: Survey) -> Answer:
     """Accuracy against the side of the picture; the knee is the smallest side that loses nothing."""
-    seen = view(survey)
+    seen = seen_of(survey)
+    if seen.middle:
+        return _of_masks(seen)
     found, full = seen.bench, min(seen.native, LARGEST)
     whole = looked(found, full, partial(pictures, survey, found.rows, full))
     halvings = [round(min(full, SIDE) / 2**k) for k in range(1, 7)]
@@ -108,6 +112,17 @@ def of_images(survey: Survey) -> Answer:
         said += f" (they are {seen.native}; more than {LARGEST} was not looked at)"
     return coarser(found, whole, tried, said, "side of the picture in pixels", "input-size", float(full),
                    f"{saved:.0f} times fewer pixels")  # fmt: skip
+
+
+def _of_masks(seen: View) -> Answer:
+    """The same for the mask at a pixel, from its surroundings shrunk ever more."""
+    found = seen.bench
+    times = [t for t in TIMES if seen.side // t >= SMALLEST]
+    tried = [step(found, shrunk(found, seen.images, t), seen.whole, float(t)) for t in times]
+    at = knee(tried)
+    said = f"pictures as they are, {seen.side} pixels around each pixel"
+    gain = f"{(at.at or 1) ** 2:.0f} times fewer pixels" if at else ""
+    return coarser(found, seen.whole, tried, said, "times the pictures are shrunk", "shrink", 1.0, gain)
 
 
 # tables -------------------------------------------------------------------------------------------------------
@@ -172,7 +187,7 @@ def of_text(survey: Survey) -> Answer:
 def of_series(survey: Survey) -> Answer:
     """Accuracy against the number of steps that are averaged to one; a forecast keeps its last step exactly."""
     seen = courses(survey)
-    found, length = seen.bench, int(seen.lengths.max())
+    found, length = seen.found, int(seen.lengths.max())
     forecast = survey.task == "forecast"
     whole = found.require(found.trial("as it is", lambda: latest(seen, length) if forecast else see(seen)))
     tried = []

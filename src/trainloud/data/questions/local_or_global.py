@@ -24,12 +24,13 @@ import numpy as np
 from trainloud.core.answer import Answer, Verdict
 from trainloud.data.inspector import Question
 from trainloud.data.methods.answers import Step, best, by_kind, enough, lost, points_of, predicted, ruled, step, told
-from trainloud.data.methods.appearance import View, glance, reaches, shuffled, view, windows
+from trainloud.data.methods.appearance import View, glance, reaches, shuffled, windows
 from trainloud.data.methods.columns import plural
 from trainloud.data.methods.crossed import sheet
 from trainloud.data.methods.grams import BITS, Spelled, answered, cached, measured
 from trainloud.data.methods.rocket import Courses, courses, latest, see
 from trainloud.data.methods.rocket import whole as whole_course
+from trainloud.data.methods.segments import around, seen_of
 from trainloud.data.methods.words import read, words_of
 from trainloud.data.survey import Survey
 
@@ -40,6 +41,7 @@ HISTORIES = (1, 2, 4, 8, 16, 24, 48)  # steps before the one that is forecast
 SHORT = 0.25  # of the history that is at hand: up to that much is local
 BACK = 5  # characters that are local: about a word
 CACHES = (100, 1000)  # characters back that a cache remembers
+AROUND = (3, 5, 9, 17)  # pixels around one whose mask is predicted
 PIECES = 4  # a side: sixteen pieces in random order keep windows of a quarter of the side and nothing beyond
 
 
@@ -47,7 +49,9 @@ PIECES = 4  # a side: sixteen pieces in random order keep windows of a quarter o
 
 
 def of_images(survey: Survey) -> Answer:
-    seen = view(survey)
+    seen = seen_of(survey)
+    if seen.middle:
+        return _of_masks(seen)
     found, side = seen.bench, seen.side
     sizes = reaches(side)
     tried: list[Step] = []
@@ -74,6 +78,29 @@ def of_images(survey: Survey) -> Answer:
     words = verdict, said, _for_images(verdict, shown, seen, lost(change, found.metric))
     axis = f"side of the window in pixels of a picture of {side}"
     return told(found, seen.whole, [*local, *extra], shown, words, axis, foretold, float(side))
+
+
+def _of_masks(seen: View) -> Answer:
+    """What lies around a pixel, less and less of it, against all that is looked at."""
+    found = seen.bench
+    local = [step(found, around(found, seen.images, r), seen.whole, float(r)) for r in AROUND]
+    verdict, shown = ruled(local), enough(local) or best(local)
+    change = found.change(shown.trial, seen.whole)
+    said = (
+        f"Of what the probe tells of a pixel's mask from {seen.side} pixels around it ({found.metric} "
+        f"{seen.whole.value:.3f}, best constant {found.chance:.3f}, {len(found):,} pixels), {shown.words} keep "
+        f"{shown.kept}."
+    )
+    follows = {
+        "yes": f"A receptive field of {shown.at:g} pixels is enough (it {lost(change, found.metric)}): start with a "
+        "few convolutions at full resolution, and add an encoder only if it helps.",
+        "no": f"More than {local[-1].at:g} pixels around are needed: take a network that shrinks and enlarges again, "
+        "as a U-Net does.",
+        "undecided": f"Let the receptive field grow to {seen.side} pixels, and compare with half of it.",
+    }[verdict]
+    foretold = [predicted(f"receptive-field={shown.at:g}", found.metric, change)]
+    axis = "pixels around the one that is asked about"
+    return told(found, seen.whole, local, shown, (verdict, said, follows), axis, foretold, float(seen.side))
 
 
 def _window(seen: View, reach: int, place: bool) -> Step:
@@ -169,7 +196,7 @@ def of_series(survey: Survey) -> Answer:
 
 
 def _of_courses(seen: Courses) -> Answer:
-    found, all_of_it = seen.bench, whole_course(seen)
+    found, all_of_it = seen.found, whole_course(seen)
     length = int(np.median(seen.lengths))
     tried = []
     for reach in [r for r in WINDOWS if 2 * r < length] or [1]:
@@ -198,7 +225,7 @@ def _of_courses(seen: Courses) -> Answer:
 
 
 def _of_history(survey: Survey, seen: Courses) -> Answer:
-    found, history = seen.bench, seen.x.shape[2]
+    found, history = seen.found, seen.x.shape[2]
     tried = [(n, found.trial(_history(n), partial(latest, seen, n))) for n in HISTORIES if n < history]
     longest = found.trial(f"the last {history} steps", lambda: latest(seen, history))
     far = [longest, *(t for n, t in tried if n > history * SHORT)]

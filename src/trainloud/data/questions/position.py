@@ -51,10 +51,12 @@ def ruling(averaged: Sequence[Step], moved: Step) -> Verdict:
 
 
 def of_images(survey: Survey) -> Answer:
+    if survey.task == "segmentation":
+        raise Refused("a mask is made of places: averaged over them nothing would be left to predict")
     seen = view(survey)
     found, side = seen.bench, seen.side
     averaged = []
-    for reach in reaches(side)[:-1][-2:] or [1]:
+    for reach in reaches(side)[-2:]:
         name = f"windows of {reach} of {side} pixels{AVERAGED}"
         trial = found.trial(name, partial(windows, seen.images, reach, place=False, ring=True))
         averaged.append(step(found, trial, seen.whole))
@@ -126,7 +128,7 @@ def of_series(survey: Survey) -> Answer:
     if survey.task == "forecast":
         raise Refused("a forecast reads its history from the end: a place is a number of steps before now")
     seen = courses(survey)
-    found, all_of_it, length = seen.bench, whole(seen), int(seen.lengths.max())
+    found, all_of_it, length = seen.found, whole(seen), int(seen.lengths.max())
     averaged = []
     for reach in sorted({min(WINDOW, length), length}):
         name = f"windows of {plural(reach * seen.step, 'step')}{AVERAGED}"

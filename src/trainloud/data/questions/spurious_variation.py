@@ -26,7 +26,7 @@ import numpy as np
 from trainloud.core.answer import Answer, Verdict
 from trainloud.data.inspector import Question
 from trainloud.data.methods.answers import by_kind, predicted
-from trainloud.data.methods.appearance import Eye, View, axes_of, glance, jolted, relit, removed, view
+from trainloud.data.methods.appearance import Eye, View, axes_of, glance, jolted, relit, removed
 from trainloud.data.methods.columns import listed
 from trainloud.data.methods.crossed import by_effect, sheet
 from trainloud.data.methods.grams import BITS, Spelled, answered, best_of, grams, measured
@@ -46,6 +46,7 @@ from trainloud.data.methods.rocket import (
     trend_free,
     turned,
 )
+from trainloud.data.methods.segments import seen_of
 from trainloud.data.methods.words import read, words_of
 from trainloud.data.survey import SEED, Survey
 
@@ -62,9 +63,9 @@ AUGMENTED = 2500  # pictures: doubled by their changed copies they cost as much 
 
 
 def of_images(survey: Survey) -> Answer:
-    seen = view(survey)
+    seen = seen_of(survey)
     images: np.ndarray = seen.images.astype(np.float32)
-    axes = {a.name: a for a in axes_of(images)}
+    axes = {a.name: a for a in axes_of(seen)}
     forms = [Form(a.name, removed(a, images), a.remedy, a.ingredient, a.part_of) for a in axes.values()]
 
     def without(names: Sequence[str]) -> Trial:
@@ -76,10 +77,11 @@ def of_images(survey: Survey) -> Answer:
     return taken_away(seen.bench, seen.whole, forms, without, "the variance", augmented(seen))
 
 
+SHIFT = "shift"
 AUGMENTATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "horizontal-flip": lambda x: x[:, :, ::-1],
     "vertical-flip": lambda x: x[:, ::-1],
-    "shift": lambda x: jolted(x, 1 / 8),
+    SHIFT: lambda x: jolted(x, 1 / 8),
     "brightness-and-contrast": relit,
 }
 
@@ -91,6 +93,8 @@ def augmented(seen: View) -> list[tuple[str, Kept]]:
     eye = Eye.of(images)
     plain, hints = eye.see(images), []
     for name, change in AUGMENTATIONS.items():
+        if seen.middle and name == SHIFT:
+            continue
         copy = eye.see(np.ascontiguousarray(change(images)))
         hints.append((name, helped(found, plain, np.concatenate([plain, copy]))))
     return hints
@@ -171,7 +175,7 @@ def of_text(survey: Survey) -> Answer:
 def of_series(survey: Survey) -> Answer:
     """Level, scale, trend and tempo of each series, and channels; of a forecast, the level of its history."""
     seen = courses(survey)
-    found, forecast = seen.bench, survey.task == "forecast"
+    found, forecast = seen.found, survey.task == "forecast"
     look = (lambda s: latest(s, s.x.shape[2])) if forecast else see
     whole = found.require(found.trial("as it is", lambda: look(seen)))
     changes: dict[str, tuple[Callable[[Courses], Courses], str, str, str]] = {}
@@ -214,7 +218,7 @@ def _augmented(seen: Courses) -> list[tuple[str, Kept]]:
     plain, hints = see(seen), []
     for name, copy in copies.items():
         both = replace(seen, x=np.concatenate([seen.x, copy]).astype(np.float32), lengths=np.tile(seen.lengths, 2))
-        hints.append((name, helped(seen.bench, plain, see(both))))
+        hints.append((name, helped(seen.found, plain, see(both))))
     return hints
 
 

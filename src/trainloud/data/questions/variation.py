@@ -32,16 +32,7 @@ from trainloud.data.methods.dimension import Dimension, between, participation, 
 from trainloud.data.methods.grams import measured
 from trainloud.data.methods.retention import Kept, Refused
 from trainloud.data.methods.ridge import standardised
-from trainloud.data.methods.rocket import (
-    Courses,
-    courses,
-    level_free,
-    loaded,
-    resampled,
-    scale_free,
-    scaled,
-    trend_free,
-)
+from trainloud.data.methods.rocket import Courses, courses, level_free, resampled, scale_free, trend_free, unlabelled
 from trainloud.data.methods.words import tokens
 from trainloud.data.survey import SEED, SIDE, Survey
 
@@ -217,15 +208,13 @@ def of_series(survey: Survey) -> Answer:
     """Series resampled to one length; of a forecast, the histories."""
     if survey.data.series is None:
         seen = courses(survey)
-        rows, what = seen.bench.rows, f"histories of {seen.x.shape[2]} steps"
+        rows, what = seen.found.rows, f"histories of {seen.x.shape[2]} steps"
     else:
         rows = np.setdiff1d(np.flatnonzero(survey.training), np.fromiter(survey.measured.errors, int))
         rows = survey.sample(min(ROWS, survey.limits.probe_rows), rows)
         if not len(rows):
             raise Refused("no series could be read")
-        x, lengths, steps = loaded(survey, rows)
-        seen = Courses(None, scaled(x), lengths, (), steps)  # type: ignore[arg-type]
-        what = "series"
+        seen, what = unlabelled(survey, rows), "series"
     x = resampled(seen, min(STEPS, int(seen.lengths.max())))
     return described(survey, rows, x.reshape(len(x), -1), what, _courses(seen))
 
