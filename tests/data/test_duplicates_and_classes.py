@@ -13,7 +13,7 @@ from trainloud.data.cache import Cache
 from trainloud.data.dataset import Dataset, Limits
 from trainloud.data.inspector import inspectors, judge
 from trainloud.data.measure import measure
-from trainloud.data.methods.repeats import chance
+from trainloud.data.methods.repeats import chance, poisson_bound
 from trainloud.data.methods.spelling import same_spelling
 from trainloud.data.survey import Survey
 
@@ -264,3 +264,9 @@ def test_classes_missing_from_a_split() -> None:
     assert rare.severity == "note" and "with a probability of 0.83" in rare.measured
     sound = asked("class-missing-in-split", labelled({"train": {"a": 5, "b": 2}, "val": {"a": 5, "b": 1}}))
     assert sound.outcome == "passed"
+
+
+def test_the_bound_of_chance_ends_for_every_mean() -> None:
+    assert [poisson_bound(m, 0.99) for m in (0.0, 1.0, 10.0)] == [0, 4, 18]
+    near = [poisson_bound(m, 0.99) for m in (499.0, 501.0, 746.0, 966.0, 1001.0)]
+    assert near == sorted(near) and all(m < b < 1.2 * m for m, b in zip((499, 501, 746, 966, 1001), near, strict=True))

@@ -167,8 +167,9 @@ def _sampled(survey: Survey, columns: Sequence[str]) -> Survey:
 
 
 def poisson_bound(mean: float, sure: float) -> int:
-    """The least k with a probability of at least `sure` of k events or fewer; normal from 1,000 events on."""
-    if mean > 1000:
+    """The least k with a probability of at least `sure` of k events or fewer; normal from 500 events on,
+    before exp(-mean) leaves the range of floats."""
+    if mean > 500:
         return int(mean + NormalDist().inv_cdf(sure) * math.sqrt(mean)) + 1
     k, term = 0, math.exp(-mean)
     whole = term

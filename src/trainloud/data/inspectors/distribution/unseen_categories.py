@@ -19,8 +19,9 @@ import math
 import numpy as np
 
 from trainloud.core.finding import Finding, fired, passed, unknown
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import TABLES, encoded, listed, looked_at, plural, profile
+from trainloud.data.methods.columns import TABLES, encoded, listed, looked_at, profile
 from trainloud.data.methods.identifiers import identifiers
 from trainloud.data.methods.spelling import plain
 from trainloud.data.survey import Survey
@@ -39,7 +40,7 @@ def judge(survey: Survey) -> Finding:
     if len(survey.splits) < 2:
         return unknown("the data is not split")
     named = identifiers(survey)
-    columns = [c for c in looked_at(survey, survey.of_role("category")) if c not in named and c != survey.group]
+    columns = [c for c in looked_at(survey, survey.of_role("category")) if c not in named]
     columns = [c for c in columns if profile(survey, c).distinct < DIFFERENT * profile(survey, c).present]
     split_by = {c for c in columns if c == survey.group or _own_words(survey, c)}
     columns = [c for c in columns if c not in split_by]
