@@ -16,13 +16,13 @@ from rich.console import Console
 from trainloud.checks.catalogue import vocabulary
 from trainloud.core.finding import SEVERITIES, Finding
 from trainloud.core.inspection import Inspection
+from trainloud.core.words import plural
 from trainloud.data.axes import axes_of
 from trainloud.data.cache import Cache, default_folder
 from trainloud.data.conduct import Conducted, Wanted, conduct
 from trainloud.data.dataset import Asked, Dataset, Limits, SourceError
 from trainloud.data.inspector import Inspector, inspectors, questions
 from trainloud.data.measure import Tell, measure
-from trainloud.data.methods.columns import plural
 from trainloud.data.show import illustrated
 from trainloud.data.sources import open_dataset
 from trainloud.data.survey import Survey

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from data.made_tables import survey_of
+from trainloud.core.words import plural
 from trainloud.data.methods.binned import (
     WIDEST,
     Binned,
@@ -20,7 +21,7 @@ from trainloud.data.methods.binned import (
     tally_classes,
     tally_number,
 )
-from trainloud.data.methods.columns import decimals, listed, plural, profile, say
+from trainloud.data.methods.columns import decimals, listed, profile, say
 from trainloud.data.methods.relations import relations
 from trainloud.data.methods.twosample import chi_squared, kolmogorov, shift_of_numbers, shift_of_words
 

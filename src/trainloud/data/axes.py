@@ -44,7 +44,9 @@ def _axis(survey: Survey, name: str, unit: str) -> Axis:
     if not len(finite):
         return Axis(name, unit, 0, len(values), (), ())
     found = beyond(values)
-    edges = _edges(finite, found)
+    both = np.quantile(finite, (*QUANTILES, *MIDDLE))  # a large column is put in order once
+    quantiles, (low, high) = both[: len(QUANTILES)], both[len(QUANTILES) :]
+    edges = _edges(finite, found, float(low), float(high))
     counts = {}
     for i, split in enumerate(survey.splits):
         own = values[there & (survey.split == i)]
@@ -55,16 +57,15 @@ def _axis(survey: Survey, name: str, unit: str) -> Axis:
         unit,
         count=len(finite),
         missing=len(values) - len(finite),
-        quantiles=tuple(np.quantile(finite, QUANTILES).tolist()),
+        quantiles=tuple(quantiles.tolist()),
         edges=tuple(edges.tolist()),
         counts=counts,
         outliers=_ends(survey, name, unit, values, found),
     )
 
 
-def _edges(finite: np.ndarray, found: Beyond | None) -> np.ndarray:
+def _edges(finite: np.ndarray, found: Beyond | None, low: float, high: float) -> np.ndarray:
     """Edges of at most BINS bins over the range of all but the outliers; whole numbers of few values one by one."""
-    low, high = (float(v) for v in np.quantile(finite, MIDDLE))
     if found is not None:
         low, high = max(found.fences.low, float(finite.min())), min(found.fences.high, float(finite.max()))
     if low == high:

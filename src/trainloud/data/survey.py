@@ -85,6 +85,12 @@ class Survey:
         first = self.splits.index("train") if "train" in self.splits else 0
         return self.split == first
 
+    @property
+    def splits_in_order(self) -> list[int]:
+        """Indices into `splits`, that of the training data first."""
+        first = int(self.split[self.training.argmax()])
+        return [first, *(i for i in range(len(self.splits)) if i != first)]
+
     # columns --------------------------------------------------------------------------------------------------
 
     @property

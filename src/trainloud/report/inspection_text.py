@@ -8,8 +8,9 @@ from rich.text import Text
 from trainloud.core.answer import Answer
 from trainloud.core.inspection import Inspection
 from trainloud.core.place import Place
+from trainloud.core.words import plural
 from trainloud.report.blocks import block, note
-from trainloud.report.lines import INDENT, clean, count, listed, put, say
+from trainloud.report.lines import INDENT, clean, listed, put, say
 
 PASSED_SHOWN = 12
 VERDICTS = {"yes": "bold green", "no": "bold cyan", "undecided": "bold yellow", "refused": "dim"}
@@ -70,12 +71,8 @@ def sizes(inspection: Inspection) -> str:
     """How many examples in which split, and of what size."""
     total = sum(inspection.splits.values())
     parts = [f"{name} {n:,}" for name, n in inspection.splits.items() if name]
-    text = count_of(total, "example") + (f" ({', '.join(parts)})" if len(parts) > 1 else "")
+    text = plural(total, "example") + (f" ({', '.join(parts)})" if len(parts) > 1 else "")
     return text + (f", {inspection.shape}" if inspection.shape else "")
-
-
-def count_of(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _taken_for(inspection: Inspection, console: Console) -> None:
@@ -110,10 +107,10 @@ def _closing(inspection: Inspection, console: Console, passed: int, unknown: int
     fired = sum(a.outcome == "fired" for a in inspection.answers)
     if not (fired or passed):
         say(console, "Nothing could be judged. This is not a pass.", style="bold yellow")
-    told = f"{count(len(inspection.answers), 'inspector')}: {fired} fired, {passed} passed, {unknown} could not judge"
+    told = f"{plural(len(inspection.answers), 'inspector')}: {fired} fired, {passed} passed, {unknown} could not judge"
     if inspection.questions:
         refused = sum(q.verdict == "refused" for q in inspection.questions)
-        told += f"; {count(len(inspection.questions), 'question')}" + (f", {refused} refused" if refused else "")
+        told += f"; {plural(len(inspection.questions), 'question')}" + (f", {refused} refused" if refused else "")
     put(console, Text(told + f"; {sum(inspection.seconds.values()):.1f} s", style="bold"))
     if inspection.exit_code:
         say(console, f"exit code {inspection.exit_code}: {inspection.exit_reason}")

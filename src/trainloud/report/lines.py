@@ -67,7 +67,3 @@ def clean(text: str) -> str:
 def put(console: Console, line: Text) -> None:
     line.rstrip()
     console.print(line, soft_wrap=True, highlight=False)
-
-
-def count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")

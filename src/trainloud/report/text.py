@@ -7,8 +7,9 @@ from rich.console import Console
 from rich.text import Text
 
 from trainloud.core.check import SECTIONS, Explanation
+from trainloud.core.words import plural
 from trainloud.report.blocks import block, note
-from trainloud.report.lines import INDENT, STYLES, count, listed, put, say
+from trainloud.report.lines import INDENT, STYLES, listed, put, say
 from trainloud.report.result import Result
 
 PASSED_SHOWN = 12
@@ -40,7 +41,7 @@ def closing_line(result: Result) -> str:
     ignored = len(result.suppressed)
     parts = [f"{len(result.fired)} fired"] + ([f"{ignored} ignored by you"] if ignored else [])
     parts += [f"{len(result.passed)} passed", f"{len(result.unknown)} could not judge"]
-    return f"{count(len(result.answers), 'check')}: {', '.join(parts)}"
+    return f"{plural(len(result.answers), 'check')}: {', '.join(parts)}"
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def _experiments(result: Result, console: Console, verbose: bool) -> None:
             say(console, f"no experiments: {result.no_experiments}", style="dim")
         return
     lost = [r for r in ran if r.trouble]
-    text = f"{count(len(ran), 'experiment')} in {sum(r.seconds for r in ran):.1f} s of runs"
+    text = f"{plural(len(ran), 'experiment')} in {sum(r.seconds for r in ran):.1f} s of runs"
     text += f", then {result.no_experiments}" if result.no_experiments else ""
     if lost and not verbose:
         text += f", {len(lost)} without a result ({lost[0].name}: {lost[0].trouble})"

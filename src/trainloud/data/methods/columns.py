@@ -180,11 +180,6 @@ def listed(words: Iterable[str], shown: int = 5) -> str:
     return f"{', '.join(words[:shown])} and {len(words) - shown:,} more"
 
 
-def plural(count: int, one: str, many: str = "") -> str:
-    """ "1 column", "3 columns"."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
 def _of_numbers(survey: Survey, column: str, role: str) -> Profile:
     values = survey.number(column)
     finite = values[np.isfinite(values)]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from trainloud.core.words import plural
 from trainloud.data.methods.binned import (
     BINS,
     MOST,
@@ -22,7 +23,7 @@ from trainloud.data.methods.binned import (
     tally_classes,
     tally_number,
 )
-from trainloud.data.methods.columns import looked_at, plural
+from trainloud.data.methods.columns import looked_at
 from trainloud.data.methods.giveaways import EXACT_HIGH, Leak, formulas, next_values, of_classes, of_number
 from trainloud.data.methods.redundant import first_met
 from trainloud.data.survey import Survey

@@ -22,10 +22,10 @@ from functools import partial
 import numpy as np
 
 from trainloud.core.answer import Answer, Verdict
+from trainloud.core.words import plural
 from trainloud.data.inspector import Question
 from trainloud.data.methods.answers import Step, best, by_kind, enough, lost, points_of, predicted, ruled, step, told
 from trainloud.data.methods.appearance import View, glance, reaches, shuffled, windows
-from trainloud.data.methods.columns import plural
 from trainloud.data.methods.crossed import sheet
 from trainloud.data.methods.grams import BITS, Spelled, answered, cached, measured
 from trainloud.data.methods.rocket import Courses, courses, latest, see

@@ -22,10 +22,10 @@ from functools import partial
 import numpy as np
 
 from trainloud.core.answer import Answer, Verdict
+from trainloud.core.words import plural
 from trainloud.data.inspector import Question
 from trainloud.data.methods.answers import Step, best, by_kind, enough, lost, matters, points_of, predicted, step, told
 from trainloud.data.methods.appearance import glance, jolted, reaches, view, windows
-from trainloud.data.methods.columns import plural
 from trainloud.data.methods.grams import BITS, Spelled, answered, best_of, grams, measured
 from trainloud.data.methods.retention import Bench, Refused, Trial
 from trainloud.data.methods.rocket import courses, see, turned, whole

@@ -15,9 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trainloud.core.inspection import Recognised
+from trainloud.core.words import plural
 from trainloud.data.dataset import Dataset, Facts, Limits, Pictures, Role, SourceError, Trouble
-from trainloud.data.methods.columns import plural
 from trainloud.data.sources.files.shelf import Columns, coded, concatenated
+from trainloud.data.sources.parts import Parts
 from trainloud.data.sources.pictures.layout import in_order
 from trainloud.data.sources.tables.typing import merged, typed
 
@@ -61,20 +62,20 @@ def join(parts: Mapping[str, Dataset], limits: Limits | None = None, of: Mapping
         if own is not None:
             facts[column] = own
     _check_target(first.recognised, roles, names)
-    starts = np.cumsum([0, *(len(p) for p in parts_)])
+    lengths = [len(p) for p in parts_]
     return Dataset(
         replace(first.recognised, form="; ".join(dict.fromkeys(p.recognised.form for p in parts_))),
         pa.table(columns),
         split,
         splits,
         _identity(parts),
-        _at(starts, [p.name_of for p in parts_]),
+        _at(lengths, [p.name_of for p in parts_]),
         roles,
         facts,
         first.text,
-        pictures=_pictures(starts, [p.pictures for p in parts_]),
-        masks=_pictures(starts, [p.masks for p in parts_]),
-        series=_series(starts, [p.series for p in parts_]),
+        pictures=_pictures(lengths, [p.pictures for p in parts_]),
+        masks=_pictures(lengths, [p.masks for p in parts_]),
+        series=_series(lengths, [p.series for p in parts_]),
         cells=_cells(parts_),
         troubles=(*(t for p in parts_ for t in p.troubles), *troubles),
         notes=(*dict.fromkeys(n for p in parts_ for n in p.notes if BESIDE not in n), *notes),
@@ -274,10 +275,12 @@ def _cells(parts: Sequence[Dataset]) -> pa.Table | None:
 # what lies behind the rows ------------------------------------------------------------------------------------------
 
 
-def _at(starts: np.ndarray, parts: Sequence[Callable[[int], str]]) -> Callable[[int], str]:
+def _at(lengths: Sequence[int], names: Sequence[Callable[[int], str]]) -> Callable[[int], str]:
+    parts = Parts(names, lengths)
+
     def name_of(row: int) -> str:
-        part = int(np.searchsorted(starts, row, side="right")) - 1
-        return parts[part](row - int(starts[part]))
+        named, own = parts.of(row)
+        return named(own)
 
     return name_of
 
@@ -285,44 +288,42 @@ def _at(starts: np.ndarray, parts: Sequence[Callable[[int], str]]) -> Callable[[
 class JoinedPictures:
     """The pictures of several parts, one after another."""
 
-    def __init__(self, starts: np.ndarray, parts: Sequence[Pictures]):
-        self._starts, self._parts = starts, parts
+    def __init__(self, lengths: Sequence[int], parts: Sequence[Pictures]):
+        self._parts = Parts(parts, lengths)
 
     def __len__(self) -> int:
-        return int(self._starts[-1])
-
-    def _of(self, row: int) -> tuple[Pictures, int]:
-        part = int(np.searchsorted(self._starts, row, side="right")) - 1
-        return self._parts[part], row - int(self._starts[part])
+        return len(self._parts)
 
     def encoded(self, row: int) -> bytes | None:
-        part, own = self._of(row)
+        part, own = self._parts.of(row)
         return part.encoded(own)
 
     def array(self, row: int) -> np.ndarray:
-        part, own = self._of(row)
+        part, own = self._parts.of(row)
         return part.array(own)
 
     def given(self, row: int) -> bool:
         """Whether the row has one: a picture may lack its mask."""
-        part, own = self._of(row)
+        part, own = self._parts.of(row)
         return bool(getattr(part, "given", lambda _: True)(own))
 
 
-def _pictures(starts: np.ndarray, parts: Sequence[Pictures | None]) -> Pictures | None:
+def _pictures(lengths: Sequence[int], parts: Sequence[Pictures | None]) -> Pictures | None:
     there = [p for p in parts if p is not None]
-    return JoinedPictures(starts, there) if len(there) == len(parts) else None
+    return JoinedPictures(lengths, there) if len(there) == len(parts) else None
 
 
 def _series(
-    starts: np.ndarray, parts: Sequence[Callable[[int], np.ndarray] | None]
+    lengths: Sequence[int], parts: Sequence[Callable[[int], np.ndarray] | None]
 ) -> Callable[[int], np.ndarray] | None:
     there = [p for p in parts if p is not None]
     if len(there) < len(parts):
         return None
 
+    joined = Parts(there, lengths)
+
     def series(row: int) -> np.ndarray:
-        part = int(np.searchsorted(starts, row, side="right")) - 1
-        return there[part](row - int(starts[part]))
+        part, own = joined.of(row)
+        return part(own)
 
     return series

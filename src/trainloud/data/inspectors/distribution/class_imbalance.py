@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from trainloud.core.finding import Finding, fired, passed, unknown
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import listed, plural
+from trainloud.data.methods.columns import listed
 from trainloud.data.methods.statistics import wilson
 from trainloud.data.survey import Survey
 

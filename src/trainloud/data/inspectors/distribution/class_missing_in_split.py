@@ -18,8 +18,9 @@ import numpy as np
 
 from trainloud.core.example import Exhibit
 from trainloud.core.finding import SEVERITIES, Finding, Severity, fired, passed, unknown
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import listed, plural
+from trainloud.data.methods.columns import listed
 from trainloud.data.methods.spelling import plain
 from trainloud.data.survey import Survey
 

@@ -18,9 +18,9 @@ import numpy as np
 
 from trainloud.core.example import Exhibit
 from trainloud.core.finding import Finding, fired, passed, unknown
+from trainloud.core.words import plural
 from trainloud.data.axes import noted, say_range
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import plural
 from trainloud.data.methods.outliers import Beyond, beyond
 from trainloud.data.survey import Survey
 

@@ -20,8 +20,9 @@ Günnemann, Lipton 2019, "Failing Loudly: An Empirical Study of Methods for Dete
 
 from trainloud.core.example import Exhibit
 from trainloud.core.finding import Finding, fired, passed, unknown
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import listed, plural, say
+from trainloud.data.methods.columns import listed, say
 from trainloud.data.methods.drift import APART, SMALL, Drift, drifts
 from trainloud.data.survey import Survey
 

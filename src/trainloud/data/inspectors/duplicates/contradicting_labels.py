@@ -20,8 +20,9 @@ import numpy as np
 
 from trainloud.core.example import Exhibit
 from trainloud.core.finding import Finding, Severity, fired, passed, unknown
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import listed, plural
+from trainloud.data.methods.columns import listed
 from trainloud.data.methods.repeats import SMALL, chance, repeats, trivial
 from trainloud.data.methods.spelling import same_spelling
 from trainloud.data.survey import Survey

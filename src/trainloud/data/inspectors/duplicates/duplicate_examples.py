@@ -18,8 +18,8 @@ Chandra Sekar and Deming 1949, "On a Method of Estimating Birth and Death Rates 
 import numpy as np
 
 from trainloud.core.finding import Finding, Severity, fired, passed, unknown
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import plural
 from trainloud.data.methods.repeats import SMALL, chance, repeats, trivial
 from trainloud.data.survey import Survey
 

@@ -20,8 +20,8 @@ name theirs (`data/methods/`: likeness, neighbours, registration, coincidence).
 import numpy as np
 
 from trainloud.core.finding import Finding, fired, passed, unknown
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import plural
 from trainloud.data.methods.copies import SURE, copies
 from trainloud.data.methods.told_copies import aside, caption, contradicts, exhibit, groups, held, labelled
 from trainloud.data.survey import Survey

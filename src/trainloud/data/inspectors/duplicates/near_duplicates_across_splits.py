@@ -38,7 +38,7 @@ def judge(survey: Survey) -> Finding:
     if found.why_not:
         return unknown(found.why_not)
     splits = held(survey)
-    counted = {(s, t): _twins(survey, found, splits, s, t) for s, t in combinations(_ordered(survey), 2)}
+    counted = {(s, t): _twins(survey, found, splits, s, t) for s, t in combinations(survey.splits_in_order, 2)}
     places = np.unique(np.concatenate([p for _, p in counted.values()]))
     if not len(places):
         return passed(
@@ -55,7 +55,7 @@ def judge(survey: Survey) -> Finding:
         for (s, t), (rows, _) in counted.items()
         if len(rows)
     ]
-    rank = {s: -i for i, s in enumerate(_ordered(survey))}  # what is held out stands first
+    rank = {s: -i for i, s in enumerate(survey.splits_in_order)}  # what is held out stands first
     told = groups(survey, found, places)
     return fired(
         "; ".join(said) + aside(found),
@@ -69,12 +69,6 @@ def judge(survey: Survey) -> Finding:
         likely=found.likely,
         members=[g.rows[:100].tolist() for g in told[:GROUPS_TOLD]],
     )
-
-
-def _ordered(survey: Survey) -> list[int]:
-    """Splits, the training one first."""
-    first = int(survey.split[survey.training.argmax()])
-    return [first, *(i for i in range(len(survey.splits)) if i != first)]
 
 
 def _twins(survey: Survey, found: Copies, splits: np.ndarray, s: int, t: int) -> tuple[np.ndarray, np.ndarray]:

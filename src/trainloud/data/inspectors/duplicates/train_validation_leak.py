@@ -46,7 +46,7 @@ def judge(survey: Survey) -> Finding:
     real = ~trivial(survey)[[int(g[0]) for g in groups]]
     held = _held(survey, groups)
     said, worst, leaked = [], 0.0, {}
-    for a, b in combinations(_ordered(survey), 2):
+    for a, b in combinations(survey.splits_in_order, 2):
         inside = held[:, a] > 0
         count = int(held[inside, b].sum())
         if count:
@@ -74,13 +74,6 @@ def _held(survey: Survey, groups: list[np.ndarray]) -> np.ndarray:
     held: np.ndarray = np.zeros((len(groups), len(survey.splits)), np.int64)
     np.add.at(held, (owner, survey.split[rows]), 1)
     return held
-
-
-def _ordered(survey: Survey) -> list[int]:
-    """Splits, the training one first."""
-    first = int(np.flatnonzero(survey.training)[0]) if survey.training.any() else 0
-    trained = int(survey.split[first])
-    return [trained, *(i for i in range(len(survey.splits)) if i != trained)]
 
 
 def _severity(survey: Survey, worst: float) -> tuple[Severity, str]:

@@ -15,10 +15,10 @@ Source: Long, Shelhamer, Darrell 2015, "Fully Convolutional Networks for Semanti
 import re
 
 from trainloud.core.finding import Finding, fired, passed, unknown
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
 from trainloud.data.inspectors.files._told import SHOWN, TOLD, no_examples, remarked, tally, troubles
 from trainloud.data.measure.images import MASK
-from trainloud.data.methods.columns import plural
 from trainloud.data.survey import Survey
 
 SIZES = re.compile(r"(\d+) x (\d+) for a picture of (\d+) x (\d+)")

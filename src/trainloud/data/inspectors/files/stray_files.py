@@ -11,10 +11,11 @@ Source: torchvision, `datasets.folder.IMG_EXTENSIONS` (files without these suffi
 """
 
 from trainloud.core.finding import Finding, fired, passed, unknown
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
 from trainloud.data.inspectors.files._made import pictures
 from trainloud.data.inspectors.files._told import TOLD, no_examples, troubles
-from trainloud.data.methods.columns import listed, plural
+from trainloud.data.methods.columns import listed
 from trainloud.data.survey import Survey
 
 

@@ -12,11 +12,11 @@ Source: CWE-59, "Improper Link Resolution Before File Access"; CWE-409, "Imprope
 """
 
 from trainloud.core.finding import Finding, fired, passed
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
 from trainloud.data.inspectors.files._made import pictures
 from trainloud.data.inspectors.files._told import TOLD, no_examples, tally, troubles
 from trainloud.data.measure.decode import TOO_LARGE
-from trainloud.data.methods.columns import plural
 from trainloud.data.survey import Survey
 
 KINDS = {

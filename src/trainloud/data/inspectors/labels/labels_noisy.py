@@ -27,8 +27,8 @@ import numpy as np
 
 from trainloud.core.example import Exhibit
 from trainloud.core.finding import Finding, fired, passed, unknown
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import plural
 from trainloud.data.methods.labels import SMALL, Study, study
 from trainloud.data.methods.retention import Refused
 from trainloud.data.survey import Survey

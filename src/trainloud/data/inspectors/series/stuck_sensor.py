@@ -17,8 +17,9 @@ from typing import NamedTuple
 import numpy as np
 
 from trainloud.core.finding import Finding, fired, passed, unknown
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import TABLES, plural
+from trainloud.data.methods.columns import TABLES
 from trainloud.data.methods.waves import Channel, channels, runs
 from trainloud.data.survey import Survey
 

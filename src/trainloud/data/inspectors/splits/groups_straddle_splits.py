@@ -16,8 +16,8 @@ learning", GigaScience 6(5); Roberts et al. 2017, "Cross-validation strategies f
 import numpy as np
 
 from trainloud.core.finding import Finding, fired, passed, unknown
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import plural
 from trainloud.data.methods.entities import Grouping, codes_of, of_columns, of_names
 from trainloud.data.survey import Survey
 

@@ -18,8 +18,9 @@ Narayanan 2023, "Leakage and the reproducibility crisis in machine-learning-base
 import numpy as np
 
 from trainloud.core.finding import Finding, fired, passed, unknown
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import plural, say
+from trainloud.data.methods.columns import say
 from trainloud.data.survey import Survey
 
 LEAST_ROWS = 20  # rows with a time in each split

@@ -17,8 +17,9 @@ spatial autoregressions" (California housing, whose values are capped at 500,001
 import numpy as np
 
 from trainloud.core.finding import Finding, fired, passed, unknown
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import TABLES, counted, listed, looked_at, plural, profile, say
+from trainloud.data.methods.columns import TABLES, counted, listed, looked_at, profile, say
 from trainloud.data.survey import Survey
 
 LEAST_DISTINCT = 20  # different values: fewer are a scale

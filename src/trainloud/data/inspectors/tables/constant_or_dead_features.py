@@ -18,8 +18,9 @@ from collections import Counter
 import numpy as np
 
 from trainloud.core.finding import Finding, fired, passed, unknown
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import TABLES, encoded, listed, looked_at, plural, profile, say
+from trainloud.data.methods.columns import TABLES, encoded, listed, looked_at, profile, say
 from trainloud.data.survey import Survey
 
 LEAST_ROWS = 20  # rows: in fewer a rare value may not have been met

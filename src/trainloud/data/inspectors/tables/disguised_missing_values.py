@@ -18,18 +18,9 @@ import numpy as np
 
 from trainloud.core.example import Exhibit
 from trainloud.core.finding import Finding, fired, passed, unknown
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import (
-    KNOWN_MISSING,
-    TABLES,
-    counted,
-    listed,
-    looked_at,
-    plural,
-    profile,
-    say,
-    written,
-)
+from trainloud.data.methods.columns import KNOWN_MISSING, TABLES, counted, listed, looked_at, profile, say, written
 from trainloud.data.sources.tables.sentinels import KNOWN, sentinels
 from trainloud.data.survey import Survey
 

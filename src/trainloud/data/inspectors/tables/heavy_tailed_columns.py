@@ -16,8 +16,9 @@ BackProp", section 4.3.
 import numpy as np
 
 from trainloud.core.finding import Finding, fired, passed, unknown
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import TABLES, listed, looked_at, plural, profile, say
+from trainloud.data.methods.columns import TABLES, listed, looked_at, profile, say
 from trainloud.data.survey import Survey
 
 FAR = 10.0  # distance of the outermost value from the median, in widths of the middle 90 %: a normal column has 1.5,

@@ -15,8 +15,9 @@ Source: Micci-Barreca 2001, "A preprocessing scheme for high-cardinality categor
 import numpy as np
 
 from trainloud.core.finding import Finding, fired, passed, unknown
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import TABLES, encoded, listed, looked_at, plural, profile
+from trainloud.data.methods.columns import TABLES, encoded, listed, looked_at, profile
 from trainloud.data.methods.identifiers import identifiers
 from trainloud.data.survey import Survey
 

@@ -19,8 +19,9 @@ the hospital).
 import numpy as np
 
 from trainloud.core.finding import Finding, fired, passed, unknown
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import TABLES, listed, plural
+from trainloud.data.methods.columns import TABLES, listed
 from trainloud.data.methods.identifiers import LEAST_ROWS, identifiers
 from trainloud.data.survey import Survey
 

@@ -16,8 +16,9 @@ Source: Hyndman and Athanasopoulos 2021, "Forecasting: Principles and Practice",
 import numpy as np
 
 from trainloud.core.finding import Finding, fired, passed, unknown
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import TABLES, encoded, plural, say
+from trainloud.data.methods.columns import TABLES, encoded, say
 from trainloud.data.survey import Survey
 
 LEAST_ROWS = 20  # rows: fewer have no usual step

@@ -17,8 +17,9 @@ supervised learning with missing values", section 3.
 import numpy as np
 
 from trainloud.core.finding import Finding, fired, passed, unknown
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import KNOWN_MISSING, TABLES, listed, looked_at, missing_cells, plural, profile
+from trainloud.data.methods.columns import KNOWN_MISSING, TABLES, listed, looked_at, missing_cells, profile
 from trainloud.data.survey import Survey
 
 ROWS_SHOWN = 8

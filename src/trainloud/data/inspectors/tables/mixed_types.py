@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trainloud.core.finding import Finding, fired, passed, unknown
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import TABLES, listed, looked_at, plural, profile
+from trainloud.data.methods.columns import TABLES, listed, looked_at, profile
 from trainloud.data.survey import Survey
 
 MIXED = (0.05, 0.95)  # share of a words' column that are plain numbers, between which it is a mixture

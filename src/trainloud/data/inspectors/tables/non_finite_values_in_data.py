@@ -19,8 +19,9 @@ import numpy as np
 
 from trainloud.core.finding import Finding, fired, passed, unknown
 from trainloud.core.inspection import Kind
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import TABLES, listed, looked_at, plural, profile
+from trainloud.data.methods.columns import TABLES, listed, looked_at, profile
 from trainloud.data.survey import Survey
 
 LARGEST = float(np.finfo(np.float32).max)  # what a network's usual precision can hold

@@ -13,8 +13,9 @@ Diagnostics", chapter 3 (collinearity).
 """
 
 from trainloud.core.finding import Finding, fired, passed, unknown
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import TABLES, listed, plural
+from trainloud.data.methods.columns import TABLES, listed
 from trainloud.data.methods.redundant import correlated, determined, same_codes
 from trainloud.data.survey import Survey
 

@@ -16,8 +16,9 @@ science".
 """
 
 from trainloud.core.finding import Finding, fired, passed, unknown
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import TABLES, plural
+from trainloud.data.methods.columns import TABLES
 from trainloud.data.methods.leaks import Searched, search
 from trainloud.data.survey import Survey
 

@@ -14,8 +14,9 @@ Source: Chapelle, Schölkopf, Zien 2006, "Semi-Supervised Learning", chapter 1 (
 import numpy as np
 
 from trainloud.core.finding import Finding, fired, passed, unknown
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import listed, plural
+from trainloud.data.methods.columns import listed
 from trainloud.data.survey import Survey
 
 ROWS_SHOWN = 8

@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow.compute as pc
 
 from trainloud.core.finding import Finding, fired, passed
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import plural
 from trainloud.data.survey import Survey
 
 FEW = 0.001  # share of the texts up to which it is worth knowing but spoils nothing

@@ -18,9 +18,9 @@ from collections import Counter
 import numpy as np
 
 from trainloud.core.finding import Finding, fired, passed, unknown
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
 from trainloud.data.measure.text import MARKUP
-from trainloud.data.methods.columns import plural
 from trainloud.data.survey import Survey
 
 LEAST_SHARE = 0.005  # of the texts; below, somebody wrote about markup

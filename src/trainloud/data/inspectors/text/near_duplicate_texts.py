@@ -20,8 +20,8 @@ from typing import NamedTuple
 import numpy as np
 
 from trainloud.core.finding import Finding, fired, passed, unknown
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import plural
 from trainloud.data.methods.shingles import BYTES_A_ROW, SHORTEST, Alike, alike, groups
 from trainloud.data.survey import Survey
 

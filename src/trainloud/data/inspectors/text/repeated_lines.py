@@ -16,8 +16,8 @@ whose names.txt is split at random.
 import numpy as np
 
 from trainloud.core.finding import Finding, fired, passed, unknown
+from trainloud.core.words import plural
 from trainloud.data.inspector import Inspector
-from trainloud.data.methods.columns import plural
 from trainloud.data.survey import Survey
 
 HELD_OUT = 0.1  # share of the lines that a split at random holds out

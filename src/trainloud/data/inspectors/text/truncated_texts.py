@@ -79,36 +79,15 @@ INSPECTOR = Inspector(fault="truncated-texts", severity="note", basis="heuristic
 
 
 def bad(folder):
-    import random
-
-    chance = random.Random(0)
-    words = [
-        "the",
-        "film",
-        "was",
-        "long",
-        "and",
-        "its",
-        "end",
-        "came",
-        "as",
-        "a",
-        "surprise",
-        "to",
-        "all",
-        "who",
-        "saw",
-        "it",
-    ]
-    for i in range(120):
-        text = " ".join(chance.choices(words, k=chance.randint(10, 90))) + "."
-        path = folder / "texts" / ("good", "poor")[i % 2] / f"{i}.txt"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text[:200])
-    return ["texts"]
+    return _texts(folder, longest=200)
 
 
 def good(folder):
+    return _texts(folder, longest=None)
+
+
+def _texts(folder, longest):
+    """120 made texts of two classes, each cut after `longest` characters."""
     import random
 
     chance = random.Random(0)
@@ -134,5 +113,5 @@ def good(folder):
         text = " ".join(chance.choices(words, k=chance.randint(10, 90))) + "."
         path = folder / "texts" / ("good", "poor")[i % 2] / f"{i}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        path.write_text(text[:longest])
     return ["texts"]

@@ -3,11 +3,11 @@
 import os
 from collections import Counter
 
+from trainloud.core.words import plural
 from trainloud.data.dataset import Asked, Dataset, Limits, SourceError
 from trainloud.data.sources import Source
 from trainloud.data.sources.files.archives import TAR_NAMES, archive_form
 from trainloud.data.sources.files.tree import tree_of
-from trainloud.data.sources.pictures.layout import counted
 from trainloud.data.sources.place import Place
 
 
@@ -24,7 +24,7 @@ def read(place: Place, asked: Asked, limits: Limits) -> Dataset:
     suffixes = Counter(os.path.splitext(e.name)[1] or "without a suffix" for e in tree.entries)
     held = ", ".join(f"{n:,} {suffix}" for suffix, n in suffixes.most_common(4))
     met = f" ({tree.troubles[0].name}: {tree.troubles[0].what})" if tree.troubles else ""
-    what = f"{counted(len(tree.entries), 'file')} ({held})" if tree.entries else "no file that can be read"
+    what = f"{plural(len(tree.entries), 'file')} ({held})" if tree.entries else "no file that can be read"
     raise SourceError(f"{place}: the archive holds {what}, no data that trainloud knows{met}")
 
 

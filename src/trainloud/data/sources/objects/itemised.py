@@ -13,6 +13,7 @@ from trainloud.data.dataset import Asked, Dataset, Limits, SourceError, Trouble
 from trainloud.data.sources.files.spool import Spool
 from trainloud.data.sources.files.tree import printable
 from trainloud.data.sources.objects.items import Item, unpack
+from trainloud.data.sources.parts import Parts
 from trainloud.data.sources.pictures.layout import in_order
 from trainloud.data.sources.pictures.stacked import Axes, Part, Stack, axes_of, dataset, finished, picture_order, pixels
 from trainloud.data.sources.tables.typing import typed
@@ -319,18 +320,17 @@ class Varied:
     """Pictures or masks of several sizes."""
 
     def __init__(self, arrays: Sequence[Arrays]):
-        self._arrays = arrays
-        self._starts = np.cumsum([0, *map(len, arrays)])
+        self._parts = Parts(arrays, [len(a) for a in arrays])
 
     def __len__(self) -> int:
-        return int(self._starts[-1])
+        return len(self._parts)
 
     def encoded(self, row: int) -> None:
         return None
 
     def array(self, row: int) -> np.ndarray:
-        part = int(np.searchsorted(self._starts, row, side="right")) - 1
-        one = self._arrays[part].one(row - int(self._starts[part]))
+        part, own = self._parts.of(row)
+        one = part.one(own)
         try:
             order, _ = picture_order(one.shape)
         except SourceError:
@@ -342,10 +342,9 @@ class VariedSeries:
     """Row -> float32 (channels, time), of several lengths."""
 
     def __init__(self, arrays: Sequence[Arrays], order: str):
-        self._arrays, self._order = arrays, order
-        self._starts = np.cumsum([0, *map(len, arrays)])
+        self._parts, self._order = Parts(arrays, [len(a) for a in arrays]), order
 
     def __call__(self, row: int) -> np.ndarray:
-        part = int(np.searchsorted(self._starts, row, side="right")) - 1
-        one = np.asarray(self._arrays[part].one(row - int(self._starts[part])), np.float32)
+        part, own = self._parts.of(row)
+        one = np.asarray(part.one(own), np.float32)
         return one.T if self._order == "tc" else one.reshape(-1, one.shape[-1])

@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from trainloud.core.inspection import Recognised, Task
+from trainloud.core.words import plural
 from trainloud.data.dataset import Asked, Dataset, Facts, Limits, Role, SourceError, Trouble
 from trainloud.data.sources import Source
 from trainloud.data.sources.files.archives import archive_form
@@ -30,7 +31,7 @@ from trainloud.data.sources.pictures.image_files import HEAD, image_format, is_s
 from trainloud.data.sources.pictures.label_columns import as_classes
 from trainloud.data.sources.pictures.label_table import SUFFIXES as TABLES
 from trainloud.data.sources.pictures.labelled import Labels, candidates, category, labelled, task_of
-from trainloud.data.sources.pictures.layout import Layout, Meaning, counted, in_order, layout
+from trainloud.data.sources.pictures.layout import Layout, Meaning, in_order, layout
 from trainloud.data.sources.pictures.mask_pairs import Pairs, pairs
 from trainloud.data.sources.place import Place
 
@@ -53,7 +54,7 @@ def recognises(place: Place) -> str:
         images = sum(bool(_format(tree, e)) for e in others[:UNNAMED])
     if not images or images < data or (images < MANY * data and not _in_a_table(place)):
         return ""
-    return f"{counted(images, 'picture')} among its files"
+    return f"{plural(images, 'picture')} among its files"
 
 
 def _in_a_table(place: Place) -> bool:
@@ -207,7 +208,7 @@ def _classified(place: Place, asked: Asked, tree: Tree, found: SortedOut) -> Dat
     if task == "classes" and columns[target][1] == "number":
         columns[target] = as_classes(columns[target][0].to_numpy()), "category"
     split = labels.split if labels and labels.split else [r.split for r in roles]
-    why = "; ".join(w for w in (counted(len(entries), "picture"), *_said(plan, labels)) if w)
+    why = "; ".join(w for w in (plural(len(entries), "picture"), *_said(plan, labels)) if w)
     unused = [e for e in found.tables if labels is None or not _same_file(e, labels.name)]
     beside = (Path(labels.name),) if labels and labels.name else ()
     strays = [_trouble("stray-file", e, "a table, from which nothing is read here") for e in unused]
@@ -239,7 +240,7 @@ def _beside(classes: Sequence[str | None]) -> tuple[str, ...]:
         if bare == 1
         else "lie beside the class folders without a class"
     )
-    return (f"{counted(bare, 'picture')} {what}",) if bare else ()
+    return (f"{plural(bare, 'picture')} {what}",) if bare else ()
 
 
 def _like(columns: dict[str, tuple[pa.ChunkedArray, Role]], like: Dataset, rows: int) -> None:
@@ -315,7 +316,7 @@ def _segmented(place: Place, tree: Tree, found: SortedOut, pair: Pairs) -> Datas
     without = [p for p, m in zip(pair.pictures, pair.masks, strict=True) if m is None]
     bare = [_trouble("no-mask", p, "a picture without a mask") for p in without if parts_of(p.name)[:-1] in masked]
     apart = len(without) - len(bare)
-    notes = [f"{counted(apart, 'picture')} in folders that have no masks at all"] if apart else []
+    notes = [f"{plural(apart, 'picture')} in folders that have no masks at all"] if apart else []
     tables = [_trouble("stray-file", e, "a table, from which nothing is read here") for e in found.tables]
     return _dataset(
         place,

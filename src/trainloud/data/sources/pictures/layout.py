@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from trainloud.core.words import plural
 from trainloud.data.sources.pictures.image_files import words
 
 Folder = tuple[str, ...]
@@ -52,11 +53,6 @@ class Layout:
         return sorted({r.label for r in self.meanings.values() if r.label is not None})
 
 
-def counted(count: int, word: str) -> str:
-    """ "1 picture", "2,000 pictures"."""
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
-
-
 def split_named(name: str) -> str:
     """The split that a folder's name says ("Training_Set" -> "train", "val2017" -> "val"); "" if it says none."""
     parts = [w for w in re.split(r"[^a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower()) if w]
@@ -88,10 +84,10 @@ def _told(counts: Mapping[Folder, int], meanings: dict[Folder, Meaning], why: st
     if not classes:
         where = "no folder names classes"
     elif len(classes) == 1:
-        where = f"{counted(classes.total(), 'picture')} in one folder, {next(iter(classes))!r}: one class"
+        where = f"{plural(classes.total(), 'picture')} in one folder, {next(iter(classes))!r}: one class"
     else:
         least, most = min(classes.values()), max(classes.values())
-        size = f"{least:,} to {counted(most, 'picture')}" if least < most else f"{counted(most, 'picture')} each"
+        size = f"{least:,} to {plural(most, 'picture')}" if least < most else f"{plural(most, 'picture')} each"
         where = f"{len(classes):,} folders of {size} are classes"
     deeper = any(r.rest for r in meanings.values()) and bool(classes)
     words = (why, where, "deeper folders are a column" if deeper else "")

@@ -11,6 +11,7 @@ import pyarrow as pa
 from trainloud.core.inspection import Kind, Recognised, Task
 from trainloud.data.dataset import Asked, Dataset, Limits, Pictures, Role, SourceError, Trouble
 from trainloud.data.sources.files.shelf import Shelf
+from trainloud.data.sources.parts import Parts
 from trainloud.data.sources.pictures.label_columns import MOST_COLUMNS, column_of, labels_of
 from trainloud.data.sources.pictures.labelled import task_of
 from trainloud.data.sources.pictures.layout import in_order
@@ -256,18 +257,17 @@ class ArrayPictures:
     """Pictures that are arrays, (n, height, width[, channels]) each, one after another."""
 
     def __init__(self, arrays: Sequence[np.ndarray]):
-        self._arrays = arrays
-        self._starts = np.cumsum([0, *map(len, arrays)])
+        self._parts = Parts(arrays, [len(a) for a in arrays])
 
     def __len__(self) -> int:
-        return int(self._starts[-1])
+        return len(self._parts)
 
     def encoded(self, row: int) -> None:
         return None
 
     def array(self, row: int) -> np.ndarray:
-        part = int(np.searchsorted(self._starts, row, side="right")) - 1
-        pixels = np.ascontiguousarray(self._arrays[part][row - self._starts[part]])
+        part, own = self._parts.of(row)
+        pixels = np.ascontiguousarray(part[own])
         return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
 
 
@@ -275,12 +275,11 @@ class Series:
     """Row -> float32 (channels, time)."""
 
     def __init__(self, arrays: Sequence[np.ndarray], order: str):
-        self._arrays, self._order = arrays, order
-        self._starts = np.cumsum([0, *map(len, arrays)])
+        self._parts, self._order = Parts(arrays, [len(a) for a in arrays]), order
 
     def __call__(self, row: int) -> np.ndarray:
-        part = int(np.searchsorted(self._starts, row, side="right")) - 1
-        one = np.asarray(self._arrays[part][row - self._starts[part]], np.float32)
+        part, own = self._parts.of(row)
+        one = np.asarray(part[own], np.float32)
         return one.T if self._order == "tc" else one.reshape(-1, one.shape[-1])
 
 

@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from trainloud.data.dataset import Asked, Dataset, Limits, SourceError, Trouble
@@ -19,6 +18,7 @@ from trainloud.data.sources import Source
 from trainloud.data.sources.files.shelf import Shelf
 from trainloud.data.sources.files.tree import printable
 from trainloud.data.sources.joined import join
+from trainloud.data.sources.parts import Parts
 from trainloud.data.sources.pictures.layout import in_order, split_named
 from trainloud.data.sources.place import Place
 from trainloud.data.sources.tables.arrow_columns import Arrow, Features, arrow_dataset, features_in
@@ -203,12 +203,11 @@ class Files:
         return shelf.table().column(0) if shelf is not None else pa.chunked_array([], wanted)
 
     def name_of(self) -> Callable[[int], str]:
-        starts = np.cumsum([0, *(f.rows for f in self.files)])
-        names = [f.name for f in self.files]
+        parts = Parts([f.name for f in self.files], [f.rows for f in self.files])
 
         def named(row: int) -> str:
-            part = int(np.searchsorted(starts, row, side="right")) - 1
-            return f"{names[part]}, row {row - int(starts[part])}"
+            name, own = parts.of(row)
+            return f"{name}, row {own}"
 
         return named
 

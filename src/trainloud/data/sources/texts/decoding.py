@@ -12,8 +12,8 @@ from typing import IO
 
 import numpy as np
 
+from trainloud.core.words import plural
 from trainloud.data.dataset import SourceError, Trouble
-from trainloud.data.methods.columns import plural
 from trainloud.data.methods.spans import WIDE
 
 PIECE = 4 << 20  # bytes that are read at once; working on them takes some thirty times as much

@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 
 from trainloud.core.inspection import Recognised
+from trainloud.core.words import plural
 from trainloud.data.dataset import Asked, Dataset, Limits, Role, SourceError, Trouble
-from trainloud.data.methods.columns import plural
 from trainloud.data.sources import Source
 from trainloud.data.sources.files.tree import Entry, Tree, glance, is_tree, parts_of, printable, tree_of
 from trainloud.data.sources.pictures.layout import SPLIT_WORDS, Folder, Meaning, in_order, layout
